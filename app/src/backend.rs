@@ -1,0 +1,99 @@
+//! The doorway to the server: what pages may ask of it. The server implements it and puts it into context.
+//! `app` knows neither SQL nor processes, so pages render against a fake in tests.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::http::{Method, StatusCode, header::ACCEPT, request::Parts};
+use control::{
+    live::{ItemState, ItemView, JobDetail, JobSummary},
+    plugin::Catalog,
+};
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+use serde_json::Value;
+
+pub use crate::api::{
+    error::ApiError,
+    jobs::JobCommand,
+    logs::{LogChunk, LogStream},
+};
+use crate::viewer::Viewer;
+
+/// Everything that pages and server functions need of the server.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// All kinds of plugins, for forms.
+    fn catalog(&self) -> Catalog;
+    /// Newest first.
+    async fn jobs(&self, limit: u32) -> Result<Vec<JobSummary>, ApiError>;
+    /// One job with its series decimated to `width` points each.
+    async fn job(&self, id: &str, width: u32) -> Result<JobDetail, ApiError>;
+    async fn command(&self, id: &str, command: JobCommand, by: &str) -> Result<(), ApiError>;
+    /// Appends a tuning and returns its revision; `Conflict` when `base_revision` is not the newest.
+    async fn tune(
+        &self,
+        id: &str,
+        loop_name: &str,
+        base_revision: u32,
+        params: Value,
+        by: &str,
+    ) -> Result<u32, ApiError>;
+    async fn items(
+        &self,
+        id: &str,
+        state: Option<ItemState>,
+        offset: u64,
+        limit: u32,
+    ) -> Result<Vec<ItemView>, ApiError>;
+    /// Gives dead items another life; no indexes mean every dead item. Returns how many.
+    async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError>;
+    /// A piece of a replica's output; `None` means its last 64 KiB.
+    async fn replica_log(
+        &self,
+        id: &str,
+        replica: &str,
+        stream: LogStream,
+        from: Option<u64>,
+    ) -> Result<LogChunk, ApiError>;
+}
+
+/// The backend and the person who asks; every server function starts with this.
+pub(crate) fn signed_in() -> Result<(Arc<dyn Backend>, Viewer), ApiError> {
+    let backend = use_context::<Arc<dyn Backend>>()
+        .ok_or_else(|| ApiError::Internal { message: "The server is not ready.".to_owned() })?;
+    let viewer = use_context::<Viewer>().ok_or(ApiError::Unauthorized)?;
+    Ok((backend, viewer))
+}
+
+/// Gives an error its HTTP status. A form that was posted without WebAssembly is left alone:
+/// its answer is a redirect back to the page, and a status would turn that into bare JSON.
+pub(crate) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
+    if let (Err(error), Some(response)) = (&result, use_context::<ResponseOptions>()) {
+        let plain_form = use_context::<Parts>().is_some_and(|parts| {
+            parts.method == Method::POST
+                && parts.headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().windows(9).any(|w| w == b"text/html"))
+        });
+        if !plain_form {
+            response.set_status(status(error));
+        }
+    }
+    result
+}
+
+fn status(error: &ApiError) -> StatusCode {
+    match error {
+        ApiError::NotFound { .. } => StatusCode::NOT_FOUND,
+        ApiError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ApiError::Conflict { .. } => StatusCode::CONFLICT,
+        ApiError::Unauthorized => StatusCode::UNAUTHORIZED,
+        ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Milliseconds since 1970 by the server's clock; sent along so that the browser counts from the same moment.
+pub(crate) fn clock() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

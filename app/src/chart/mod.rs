@@ -1,0 +1,14 @@
+//! Charts: `model` says what is drawn, `kinds` builds it from a job, `paint` draws it on any plotters backend,
+//! `svg` for the server's pictures, `view` on a canvas in the browser.
+
+pub mod kinds;
+pub mod marks;
+pub mod model;
+pub mod paint;
+pub mod palette;
+pub mod svg;
+pub mod table;
+pub mod view;
+
+pub use kinds::ChartKind;
+pub use svg::{Theme, svg};

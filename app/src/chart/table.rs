@@ -1,0 +1,68 @@
+//! A chart's values as a real table, for those who cannot see it or want the numbers.
+
+use leptos::prelude::*;
+
+use super::kinds::ChartKind;
+use crate::{
+    live::JobLive,
+    ui::words,
+};
+
+/// Rows shown; the whole series is in the CSV.
+const ROWS: usize = 30;
+
+/// Newest first, opened by its summary. It follows the job only while it is open.
+#[component]
+pub fn ChartTable(kind: ChartKind) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let open = RwSignal::new(false);
+    let rows = Memo::new(move |_| {
+        if open.get() {
+            live.series.track();
+            live.zone.track();
+        }
+        rows(live, kind)
+    });
+    let head: Vec<_> = kind.columns().iter().map(|(_, label)| view! { <th scope="col" class="num">{*label}</th> }).collect();
+    let csv = format!("/jobs/{}/series.csv", live.id.get_value());
+    view! {
+        <details class="chart-table" on:toggle=move |_| open.update(|open| *open = !*open)>
+            <summary>"Table"</summary>
+            <div class="scroll">
+                <table>
+                    <caption class="hidden">{format!("{}, newest first", kind.title())}</caption>
+                    <thead><tr><th scope="col">"Time"</th>{head}</tr></thead>
+                    <tbody>
+                        {move || rows.get().into_iter().map(|row| {
+                            let cells: Vec<_> = row.1.into_iter().map(|cell| view! { <td class="num">{cell}</td> }).collect();
+                            view! { <tr><td>{row.0}</td>{cells}</tr> }
+                        }).collect_view()}
+                    </tbody>
+                </table>
+            </div>
+            <p class="help"><a href=csv rel="external" download="">"All values as CSV"</a></p>
+        </details>
+    }
+    .into_any()
+}
+
+fn rows(live: JobLive, kind: ChartKind) -> Vec<(String, Vec<String>)> {
+    let series = live.series.read_untracked();
+    let zone = live.zone.get_untracked();
+    let columns = kind.columns();
+    let Some(lead) = columns.first().and_then(|(name, _)| series.get(*name)) else { return Vec::new() };
+    lead.iter()
+        .rev()
+        .take(ROWS)
+        .map(|point| {
+            let cells = columns
+                .iter()
+                .map(|(name, _)| {
+                    let value = series.get(*name).and_then(|points| super::model::value_at(points, point.at));
+                    value.map_or_else(|| "–".to_owned(), |value| kind.label(value))
+                })
+                .collect();
+            (words::clock(point.at, zone), cells)
+        })
+        .collect()
+}

@@ -1,0 +1,169 @@
+//! One chart on the page: a canvas painted at most once a frame, a crosshair above it that redraws nothing.
+
+use leptos::{ev, html, prelude::*};
+use plotters_canvas::CanvasBackend;
+
+use super::{
+    kinds::{ChartKind, build, readout, span},
+    model::Span,
+    paint::{LEFT, RIGHT, Surface, paint},
+    palette::Palette,
+    table::ChartTable,
+};
+use crate::{live::JobLive, ui::words};
+
+/// The moment under the crosshair of all charts, milliseconds since 1970.
+#[derive(Clone, Copy)]
+pub struct Cursor(pub RwSignal<Option<i64>>);
+
+/// Where a moment lies across a chart, as a CSS length.
+pub fn left_of(span: Span, at: i64) -> String {
+    let place = span.place(at).clamp(0.0, 1.0);
+    format!("left:calc({LEFT}px + (100% - {}px) * {place:.4})", LEFT + RIGHT)
+}
+
+/// Title, legend, canvas and table of one chart.
+#[component]
+pub fn ChartView(kind: ChartKind) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let canvas = NodeRef::<html::Canvas>::new();
+    let painted = repaint(live, kind, canvas);
+    let legend: Vec<_> = kind
+        .legend()
+        .iter()
+        .map(|(ink, look, words)| {
+            let color = format!("color:var({})", ink.token());
+            view! { <span class="legend-entry"><i data-look=*look style=color aria-hidden="true"></i>{*words}</span> }
+        })
+        .collect();
+    let first = format!("/jobs/{}/chart/{}.svg?theme=auto", live.id.get_value(), kind.word());
+    view! {
+        <section class="chart" data-kind=kind.word()>
+            <div class="chart-head">
+                <h3>{kind.title()}</h3>
+                <div class="legend">{legend}</div>
+            </div>
+            <Plot kind live>
+                <img class="chart-first" src=first alt="" hidden=move || painted.get() height=kind.height() fetchpriority="low"/>
+                <canvas node_ref=canvas class="chart-canvas" style=format!("height:{}px", kind.height()) aria-hidden="true"></canvas>
+            </Plot>
+            <ChartTable kind/>
+        </section>
+    }
+    .into_any()
+}
+
+/// The focusable plot: pointer and arrow keys move the crosshair of all charts.
+#[component]
+fn Plot(kind: ChartKind, live: JobLive, children: Children) -> impl IntoView {
+    let Cursor(cursor) = expect_context();
+    let whole = move || span(&live.summary.read(), live.now.get());
+    let point = move |event: ev::PointerEvent| {
+        let width = f64::from(event_target::<web_sys::Element>(&event).client_width());
+        let place = (f64::from(event.offset_x()) - LEFT) / (width - LEFT - RIGHT).max(1.0);
+        cursor.set(Some(untrack(whole).moment(place)));
+    };
+    let key = move |event: ev::KeyboardEvent| {
+        let whole = untrack(whole);
+        let at = whole.place(cursor.get_untracked().unwrap_or_else(|| live.now.get_untracked()));
+        let next = match event.key().as_str() {
+            "ArrowLeft" => Some(whole.moment(at - 0.01)),
+            "ArrowRight" => Some(whole.moment(at + 0.01)),
+            "Home" => Some(whole.from),
+            "End" => Some(live.now.get_untracked().min(whole.to)),
+            "Escape" => None,
+            _ => return,
+        };
+        event.prevent_default();
+        cursor.set(next);
+    };
+    view! {
+        <div
+            class="plot" tabindex="0" role="img" aria-label=move || aria(live, kind)
+            on:pointermove=point on:pointerdown=point on:pointerleave=move |_| cursor.set(None) on:keydown=key
+        >
+            {children()}
+            <div
+                class="crosshair" aria-hidden="true" hidden=move || cursor.get().is_none()
+                style=move || cursor.get().map(|at| left_of(whole(), at)).unwrap_or_default()
+            ></div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The newest values in words.
+fn aria(live: JobLive, kind: ChartKind) -> String {
+    let series = live.series.read();
+    let values: Vec<String> = kind
+        .columns()
+        .iter()
+        .filter_map(|(name, label)| Some(format!("{label} {}", kind.label(series.get(*name)?.last()?.last))))
+        .collect();
+    let said = if values.is_empty() { "nothing measured yet".to_owned() } else { values.join(", ") };
+    format!("{} chart: {said}. Arrow keys move the crosshair.", kind.title())
+}
+
+/// What all charts say at the crosshair; the newest values when there is none.
+#[component]
+pub fn Readout() -> impl IntoView {
+    let live: JobLive = expect_context();
+    let Cursor(cursor) = expect_context();
+    let said = move || {
+        let at = cursor.get().unwrap_or_else(|| live.summary.read().ended_at.unwrap_or_else(|| live.now.get()));
+        readout(&live.series.read(), at, live.zone.get())
+    };
+    view! { <p class="readout" role="status" aria-live=move || if cursor.get().is_some() { "polite" } else { "off" }>{said}</p> }.into_any()
+}
+
+/// Paints whenever something changed, at most once an animation frame. True once it was painted.
+fn repaint(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>) -> RwSignal<bool> {
+    let (painted, queued) = (RwSignal::new(false), StoredValue::new(false));
+    let queue = move || {
+        if queued.get_value() {
+            return;
+        }
+        queued.set_value(true);
+        request_animation_frame(move || {
+            if queued.try_set_value(false).is_none() && draw(live, kind, canvas) && !painted.get_untracked() {
+                painted.set(true);
+            }
+        });
+    };
+    Effect::new(move |_| {
+        canvas.track();
+        live.now.track();
+        live.summary.track();
+        live.zone.track();
+        queue();
+    });
+    Effect::new(move |_| {
+        let resized = window_event_listener(ev::resize, move |_| queue());
+        on_cleanup(move || resized.remove());
+    });
+    painted
+}
+
+/// Draws the job as it is now, in the page's own colours.
+fn draw(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>) -> bool {
+    let Some(canvas) = canvas.try_get_untracked().flatten() else { return false };
+    let width = f64::from(canvas.client_width());
+    if width <= 0.0 {
+        return false;
+    }
+    let scale = window().device_pixel_ratio().clamp(1.0, 4.0);
+    let surface = Surface { width, height: f64::from(kind.height()), scale, text: 1.0 };
+    // Setting the size also clears the canvas.
+    canvas.set_width((surface.width * scale).round() as u32);
+    canvas.set_height((surface.height * scale).round() as u32);
+    let style = document().document_element().and_then(|root| window().get_computed_style(&root).ok().flatten());
+    let palette = Palette::read(|token| style.as_ref()?.get_property_value(token).ok());
+    let chart = live.with_facts(|facts| build(kind, facts));
+    let Some(mut backend) = CanvasBackend::with_canvas_object(canvas) else { return false };
+    paint(&mut backend, &chart, &palette, surface).is_ok()
+}
+
+/// How a mark or row names its moment.
+pub fn moment(at: i64, live: JobLive) -> String {
+    words::clock(at, live.zone.get())
+}

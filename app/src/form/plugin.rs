@@ -1,0 +1,74 @@
+//! A choice of plugin: a select and one group of fields for each kind. CSS shows only the chosen group,
+//! by its place, so it works without WebAssembly and an old browser simply shows all groups.
+
+use control::{form::Field, plugin::KindInfo};
+use leptos::prelude::*;
+
+use super::{
+    field::{FieldRow, Row},
+    names,
+    submitted::Filled,
+};
+
+/// `at.kind` and, for each kind, `at.<kind>.<field>`.
+#[component]
+pub fn PluginChoice(
+    /// Dotted place, such as `loops.0.controller`.
+    at: String,
+    #[prop(into)] label: String,
+    kinds: Vec<KindInfo>,
+    /// Chosen on a fresh page, if it exists.
+    #[prop(default = "")]
+    prefer: &'static str,
+    filled: Filled,
+) -> impl IntoView {
+    let first = kinds.iter().find(|info| info.kind == prefer).or(kinds.first());
+    let chosen = filled.value(&format!("{at}.kind"), first.map_or("", |info| &info.kind));
+    let name = format!("{at}.kind");
+    let error = filled.error(&name);
+    let options: Vec<_> = kinds
+        .iter()
+        .map(|info| view! { <option value=info.kind.clone() selected=info.kind == chosen>{info.title.clone()}</option> })
+        .collect();
+    let groups: Vec<_> = kinds
+        .into_iter()
+        .map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info filled=filled.clone()/> })
+        .collect();
+    view! {
+        <div class="kinds">
+            <Row name=name.clone() label error>
+                <select id=name.clone() name=name class="kind-pick">{options}</select>
+            </Row>
+            {groups}
+        </div>
+    }
+    .into_any()
+}
+
+/// All fields of one kind.
+#[component]
+pub fn KindFields(at: String, info: KindInfo, filled: Filled) -> impl IntoView {
+    let (guards, own): (Vec<_>, Vec<_>) = info.fields.into_iter().partition(names::is_guard);
+    let wrong = guards.iter().any(|field| filled.error(&format!("{at}.{}", field.name)).is_some());
+    let rows = |fields: Vec<Field>| -> Vec<_> {
+        let row = |field: Field| {
+            let name = format!("{at}.{}", field.name);
+            let (value, error) = (filled.typed(&name), filled.error(&name));
+            view! { <FieldRow field name value error/> }
+        };
+        fields.into_iter().map(row).collect()
+    };
+    let own = rows(own);
+    let guards = (!guards.is_empty()).then(|| rows(guards)).map(|rows| {
+        view! { <details class="guards" open=wrong><summary>"Guards"</summary><div class="fields">{rows}</div></details> }
+    });
+    view! {
+        <fieldset class="kind">
+            <legend>{info.title}</legend>
+            <p class="help">{info.about}</p>
+            <div class="fields">{own}</div>
+            {guards}
+        </fieldset>
+    }
+    .into_any()
+}

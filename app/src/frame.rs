@@ -1,0 +1,101 @@
+//! The frame of every page: document, rail, and the routes.
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    SsrMode, StaticSegment,
+    components::{Route, Router, Routes},
+    hooks::use_location,
+    path,
+};
+
+use crate::{
+    api::session::who,
+    pages::{job::Job, jobs::Jobs, not_found::NotFound, submit::Submit},
+    ui::time::provide_zone,
+};
+
+/// The whole document, for the server.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href="/favicon.ico" sizes="any"/>
+                <link rel="stylesheet" href="/pkg/asperathos.css"/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+    .into_any()
+}
+
+/// All pages. They are sent only when their data is there, so they are whole without WebAssembly.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_zone();
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Asperathos".to_owned() } else { format!("{title} · Asperathos") }/>
+        <Router>
+            <a class="skip" href="#main">"Skip to the page"</a>
+            <div class="frame">
+                <Rail/>
+                <main id="main" tabindex="-1">
+                    <Routes fallback=|| view! { <NotFound/> }>
+                        <Route path=StaticSegment("") view=Jobs ssr=SsrMode::Async/>
+                        <Route path=path!("/jobs") view=Jobs ssr=SsrMode::Async/>
+                        <Route path=path!("/submit") view=Submit ssr=SsrMode::Async/>
+                        <Route path=path!("/jobs/:id") view=Job ssr=SsrMode::Async/>
+                    </Routes>
+                </main>
+            </div>
+        </Router>
+    }
+    .into_any()
+}
+
+#[component]
+fn Rail() -> impl IntoView {
+    let path = use_location().pathname;
+    let at_jobs = move || {
+        let here = path.get();
+        (here == "/" || here.starts_with("/jobs")).then_some("page")
+    };
+    let at_submit = move || path.get().starts_with("/submit").then_some("page");
+    view! {
+        <nav class="rail" aria-label="Main">
+            <a class="brand" href="/">
+                <svg width="22" height="22" viewBox="0 0 22 22" aria-hidden="true">
+                    <path class="brand-line" d="M3 17 L9 9 L13 13 L19 4"/>
+                    <path class="brand-base" d="M3 19.5 H19"/>
+                </svg>
+                <span>"Asperathos"</span>
+            </a>
+            <a class="rail-link" href="/jobs" aria-current=at_jobs>"Jobs"</a>
+            <a class="rail-link" href="/submit" aria-current=at_submit>"Submit"</a>
+            <Person/>
+        </nav>
+    }
+    .into_any()
+}
+
+#[component]
+fn Person() -> impl IntoView {
+    let who = Resource::new(|| (), |()| who());
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                who.await.ok().flatten().map(|viewer| view! { <span class="person">{viewer.name}</span> })
+            })}
+        </Suspense>
+    }
+    .into_any()
+}

@@ -1,0 +1,33 @@
+//! The head of a job's page: where it is, what it is, how it stands, and how fresh that is.
+
+use leptos::prelude::*;
+
+use super::{actions::Actions, verdict::verdict};
+use crate::{
+    live::JobLive,
+    ui::{badge::LiveBadge, chip::PhaseChip},
+};
+
+/// Breadcrumb, name, verdict and actions.
+#[component]
+pub fn Header() -> impl IntoView {
+    let live: JobLive = expect_context();
+    let verdict = Memo::new(move |_| verdict(&live.summary.read(), live.now.get()));
+    let phase = Signal::derive(move || live.summary.read().phase);
+    view! {
+        <header class="head">
+            <div class="grow">
+                <p class="crumbs"><a href="/jobs">"Jobs"</a> <LiveBadge age=live.age ended=Signal::derive(move || live.ended())/></p>
+                <h1>
+                    {move || live.summary.read().name.clone()} " "
+                    <span class="mono faint id">{live.id.get_value()}</span> " " <PhaseChip phase/>
+                </h1>
+                <p class="verdict" role="status" data-tone=move || verdict.get().tone.word()>
+                    <b>{move || verdict.get().lead}</b> " " {move || verdict.get().rest}
+                </p>
+            </div>
+            <Actions/>
+        </header>
+    }
+    .into_any()
+}

@@ -1,0 +1,191 @@
+//! The items by state, a page at a time, and another life for the dead.
+
+use control::live::{ItemState, ItemView};
+use leptos::{form::ActionForm, prelude::*};
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    api::items::{Retry, items},
+    live::JobLive,
+    ui::{
+        trouble::Trouble,
+        words::{bytes, count, duration},
+    },
+};
+
+/// Rows on one page.
+const PAGE: u32 = 100;
+
+/// `?state=dead&from=100`.
+#[component]
+pub fn Items() -> impl IntoView {
+    let live: JobLive = expect_context();
+    let query = use_query_map();
+    let state = Memo::new(move |_| query.read().get("state").and_then(|word| from_word(&word)));
+    let from = Memo::new(move |_| query.read().get("from").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0));
+    let retry = ServerAction::<Retry>::new();
+    // Counts say that something changed; the page then reads its rows again.
+    let counts = Memo::new(move |_| live.summary.read().items);
+    let rows = Resource::new(
+        move || (state.get(), from.get(), counts.get(), retry.version().get()),
+        move |(state, from, ..)| items(live.id.get_value(), state, from, PAGE),
+    );
+    view! {
+        <Filter state/>
+        <RetryAll retry/>
+        <section class="card scroll">
+            <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }>
+                {move || Suspend::new(async move {
+                    match rows.await {
+                        Ok(rows) => view! { <Table rows retry/> }.into_any(),
+                        Err(error) => view! { <Trouble error/> }.into_any(),
+                    }
+                })}
+            </Transition>
+        </section>
+        <Pages state from/>
+    }
+    .into_any()
+}
+
+fn word(state: ItemState) -> &'static str {
+    match state {
+        ItemState::Waiting => "waiting",
+        ItemState::Processing => "processing",
+        ItemState::Done => "done",
+        ItemState::Dead => "dead",
+    }
+}
+
+const STATES: [ItemState; 4] = [ItemState::Waiting, ItemState::Processing, ItemState::Done, ItemState::Dead];
+
+fn from_word(text: &str) -> Option<ItemState> {
+    STATES.into_iter().find(|state| word(*state) == text)
+}
+
+fn number(live: JobLive, state: Option<ItemState>) -> u64 {
+    let items = live.summary.read().items;
+    match state {
+        None => items.total,
+        Some(ItemState::Waiting) => items.waiting,
+        Some(ItemState::Processing) => items.processing,
+        Some(ItemState::Done) => items.done,
+        Some(ItemState::Dead) => items.dead,
+    }
+}
+
+fn address(live: JobLive, state: Option<ItemState>, from: u64) -> String {
+    let state = state.map(|state| format!("&state={}", word(state))).unwrap_or_default();
+    format!("/jobs/{}?tab=items{state}&from={from}", live.id.get_value())
+}
+
+#[component]
+fn Filter(state: Memo<Option<ItemState>>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let links: Vec<_> = std::iter::once(None)
+        .chain(STATES.into_iter().map(Some))
+        .map(|one| {
+            view! {
+                <a href=address(live, one, 0) aria-current=move || (state.get() == one).then_some("true")>
+                    {one.map_or("all", word)} " " <span class="muted">{move || count(number(live, one))}</span>
+                </a>
+            }
+        })
+        .collect();
+    view! { <nav class="filter" aria-label="Items by state">{links}</nav> }.into_any()
+}
+
+#[component]
+fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let said = move || {
+        retry.value().get().map(|answer| match answer {
+            Ok(number) => view! { <span role="status">{format!("{} put back into the queue.", count(number))}</span> }.into_any(),
+            Err(error) => view! { <span class="error" role="alert">{error.to_string()}</span> }.into_any(),
+        })
+    };
+    view! {
+        <div class="acts">
+            <Show when=move || live.summary.read().items.dead != 0>
+                <ActionForm action=retry>
+                    <input type="hidden" name="id" value=live.id.get_value()/>
+                    <button class="button" type="submit">{move || format!("Retry all {} dead", live.summary.read().items.dead)}</button>
+                </ActionForm>
+            </Show>
+            {said}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Table(rows: Vec<ItemView>, retry: ServerAction<Retry>) -> impl IntoView {
+    if rows.is_empty() {
+        return view! { <p class="body muted">"No items here."</p> }.into_any();
+    }
+    view! {
+        <table>
+            <caption class="hidden">"Items in workload order"</caption>
+            <thead>
+                <tr>
+                    <th scope="col" class="num">"Index"</th><th scope="col">"Item"</th><th scope="col">"State"</th>
+                    <th scope="col" class="num">"Attempts"</th><th scope="col">"Replica"</th>
+                    <th scope="col" class="num">"Took"</th><th scope="col">"Result or error"</th>
+                </tr>
+            </thead>
+            <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn Row(item: ItemView, retry: ServerAction<Retry>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let tone = match item.state {
+        ItemState::Done => "good",
+        ItemState::Dead => "bad",
+        ItemState::Waiting | ItemState::Processing => "quiet",
+    };
+    let result = item.result_bytes.map(|size| {
+        let href = format!("/jobs/{}/results/{}", live.id.get_value(), item.index);
+        view! { <a href=href rel="external">{bytes(size)} " " {item.result_type.clone()}</a> }
+    });
+    let again = (item.state == ItemState::Dead).then(|| {
+        view! {
+            <ActionForm action=retry>
+                <input type="hidden" name="id" value=live.id.get_value()/>
+                <input type="hidden" name="index" value=item.index/>
+                <button class="button" data-look="small" type="submit" aria-label=format!("Retry item {}", item.index)>"Retry"</button>
+            </ActionForm>
+        }
+    });
+    view! {
+        <tr>
+            <td class="num">{count(item.index)}</td>
+            <td class="mono cut" title=item.item.clone()>{item.item.clone()}</td>
+            <td><span class="chip" data-tone=tone>{word(item.state)}</span></td>
+            <td class="num">{item.attempts}</td>
+            <td class="mono">{item.replica}</td>
+            <td class="num">{item.service_s.map(duration)}</td>
+            <td>{result} <span class="error">{item.error}</span> {again}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn Pages(state: Memo<Option<ItemState>>, from: Memo<u64>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let page = u64::from(PAGE);
+    let before = move || (from.get() > 0).then(|| address(live, state.get(), from.get().saturating_sub(page)));
+    let after = move || (from.get() + page < number(live, state.get())).then(|| address(live, state.get(), from.get() + page));
+    view! {
+        <nav class="pages" aria-label="Pages">
+            {move || before().map(|href| view! { <a class="button" href=href>"← Before"</a> })}
+            <span class="muted">{move || format!("from {}", count(from.get()))}</span>
+            {move || after().map(|href| view! { <a class="button" href=href>"After →"</a> })}
+        </nav>
+    }
+    .into_any()
+}

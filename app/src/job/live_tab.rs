@@ -1,0 +1,35 @@
+//! The live tab: charts over one time axis, tuning and reasons beside them.
+
+use leptos::prelude::*;
+
+use super::{tuning::Tuning, why::Why};
+use crate::{
+    chart::{
+        ChartKind,
+        marks::Marks,
+        view::{ChartView, Cursor, Readout},
+    },
+    live::JobLive,
+};
+
+/// Charts left, tuning and why right; below each other on narrow screens.
+#[component]
+pub fn LiveTab() -> impl IntoView {
+    let live: JobLive = expect_context();
+    provide_context(Cursor(RwSignal::new(None)));
+    let names = Memo::new(move |_| live.loops.read().iter().map(|one| one.name.clone()).collect::<Vec<_>>());
+    view! {
+        <div class="two">
+            <div class="card charts">
+                <Readout/>
+                {ChartKind::ALL.into_iter().map(|kind| view! { <ChartView kind/> }).collect_view()}
+                <Marks/>
+            </div>
+            <div class="side">
+                <For each=move || names.get() key=String::clone children=|name| view! { <Tuning name/> }/>
+                <Why/>
+            </div>
+        </div>
+    }
+    .into_any()
+}

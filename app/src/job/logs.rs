@@ -1,0 +1,158 @@
+//! What a replica prints: the end of it at first, then what comes, read on from the byte where it stopped.
+
+use std::time::Duration;
+
+use leptos::{html, prelude::*, task::spawn_local};
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    api::logs::{LogChunk, LogStream, replica_log},
+    live::JobLive,
+    ui::trouble::Trouble,
+};
+
+/// Between two looks for more.
+const EACH: Duration = Duration::from_secs(1);
+/// Characters kept on the page; older ones scroll away.
+const KEPT: usize = 256 * 1024;
+
+/// `?replica=…&stream=stderr`.
+#[component]
+pub fn Logs() -> impl IntoView {
+    let live: JobLive = expect_context();
+    let query = use_query_map();
+    let ids = Memo::new(move |_| live.replicas.read().iter().rev().map(|one| one.id.clone()).collect::<Vec<_>>());
+    let replica = Memo::new(move |_| query.read().get("replica").or_else(|| ids.read().first().cloned()));
+    let stream = Memo::new(move |_| match query.read().get("stream").as_deref() {
+        Some("stderr") => LogStream::Stderr,
+        _ => LogStream::Stdout,
+    });
+    let chunk = Resource::new(
+        move || (replica.get(), stream.get()),
+        move |(replica, stream)| async move {
+            match replica {
+                Some(replica) => Some(replica_log(live.id.get_value(), replica, stream, None).await),
+                None => None,
+            }
+        },
+    );
+    view! {
+        <Picker ids replica stream/>
+        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                let (replica, stream) = (replica.get_untracked(), stream.get_untracked());
+                match (chunk.await, replica) {
+                    (Some(Ok(chunk)), Some(replica)) => view! { <Output replica stream chunk/> }.into_any(),
+                    (Some(Err(error)), _) => view! { <Trouble error/> }.into_any(),
+                    _ => view! { <p class="card empty muted">"No replica was started yet."</p> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Picker(ids: Memo<Vec<String>>, replica: Memo<Option<String>>, stream: Memo<LogStream>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let word = |stream: LogStream| if stream == LogStream::Stderr { "stderr" } else { "stdout" };
+    let link = move |to: &str, stream: LogStream| format!("/jobs/{}?tab=logs&replica={to}&stream={}", live.id.get_value(), word(stream));
+    let streams: Vec<_> = [LogStream::Stdout, LogStream::Stderr]
+        .into_iter()
+        .map(|one| {
+            view! {
+                <a href=move || link(&replica.get().unwrap_or_default(), one) aria-current=move || (stream.get() == one).then_some("true")>
+                    {word(one)}
+                </a>
+            }
+        })
+        .collect();
+    view! {
+        <nav class="filter" aria-label="Streams">{streams}</nav>
+        <nav class="filter" aria-label="Replicas">
+            <For each=move || ids.get() key=String::clone children=move |id| {
+                let (short, me) = (id.rsplit('-').next().unwrap_or(&id).to_owned(), id.clone());
+                view! {
+                    <a href=move || link(&id, stream.get()) class="mono" aria-current=move || (replica.get().as_deref() == Some(&me)).then_some("true")>
+                        {short}
+                    </a>
+                }
+            }/>
+        </nav>
+    }
+    .into_any()
+}
+
+#[component]
+fn Output(replica: String, stream: LogStream, chunk: LogChunk) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let (text, next, busy) = (RwSignal::new(chunk.text), StoredValue::new(chunk.next), StoredValue::new(false));
+    let replica = StoredValue::new(replica);
+    let view = NodeRef::<html::Pre>::new();
+    let more = move || {
+        if busy.get_value() {
+            return;
+        }
+        busy.set_value(true);
+        spawn_local(async move {
+            let (Some(id), Some(name), Some(from)) = (live.id.try_get_value(), replica.try_get_value(), next.try_get_value()) else { return };
+            if let Ok(chunk) = replica_log(id, name, stream, Some(from)).await {
+                next.try_set_value(chunk.next);
+                if !chunk.text.is_empty() {
+                    text.try_update(|text| keep(text, &chunk.text));
+                }
+            }
+            busy.try_set_value(false);
+        });
+    };
+    Effect::new(move |_| {
+        let timer = set_interval_with_handle(more, EACH);
+        on_cleanup(move || {
+            if let Ok(timer) = timer {
+                timer.clear();
+            }
+        });
+    });
+    // Stay at the end while the reader is there; who scrolled up is left in peace.
+    Effect::new(move |_| {
+        text.track();
+        let Some(pre) = view.get() else { return };
+        let away = pre.scroll_height() - pre.scroll_top() - pre.client_height();
+        if away < 200 {
+            request_animation_frame(move || pre.set_scroll_top(pre.scroll_height()));
+        }
+    });
+    view! {
+        <section class="card">
+            <pre class="log" node_ref=view tabindex="0" aria-label="Output">{move || text.get()}</pre>
+            <Show when=move || text.read().is_empty()><p class="body muted">"Nothing was printed yet."</p></Show>
+        </section>
+    }
+    .into_any()
+}
+
+/// Appends, and cuts the head at a line when the page has enough.
+fn keep(text: &mut String, more: &str) {
+    text.push_str(more);
+    if text.len() > KEPT {
+        let mut cut = text.len() - KEPT;
+        while !text.is_char_boundary(cut) {
+            cut += 1;
+        }
+        let line = text[cut..].find('\n').map_or(cut, |at| cut + at + 1);
+        text.drain(..line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_loses_its_oldest_whole_lines() {
+        let mut text = "ä first line\n".repeat(20_000);
+        keep(&mut text, "last\n");
+        assert!(text.len() <= KEPT);
+        assert!(text.starts_with("ä first") && text.ends_with("last\n"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Results in item order: pictures side by side without gaps, so that one picture can grow; anything else as a table.
+
+use control::live::{ItemState, ItemView};
+use leptos::prelude::*;
+use leptos_router::{components::Form, hooks::use_query_map};
+
+use crate::{
+    api::items::items,
+    live::JobLive,
+    ui::{
+        trouble::Trouble,
+        words::{bytes, count},
+    },
+};
+
+/// Tiles or rows on the page; a picture of more parts is better joined by its own program.
+const SHOWN: u32 = 4096;
+
+/// `?columns=30`.
+#[component]
+pub fn Results() -> impl IntoView {
+    let live: JobLive = expect_context();
+    let query = use_query_map();
+    let columns = Memo::new(move |_| query.read().get("columns").and_then(|text| text.parse::<u32>().ok()).map(|n| n.clamp(1, 200)));
+    let done = Memo::new(move |_| live.summary.read().items.done);
+    let found = Resource::new(move || done.get(), move |_| items(live.id.get_value(), Some(ItemState::Done), 0, SHOWN));
+    view! {
+        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                match found.await {
+                    Ok(rows) if rows.iter().any(is_picture) => view! { <Pictures rows columns/> }.into_any(),
+                    Ok(rows) => view! { <Table rows/> }.into_any(),
+                    Err(error) => view! { <Trouble error/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+fn is_picture(item: &ItemView) -> bool {
+    item.result_type.as_ref().is_some_and(|kind| kind.starts_with("image/"))
+}
+
+#[component]
+fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let total = live.summary.read_untracked().items.total.min(u64::from(SHOWN));
+    // A square is the best guess as long as nobody said otherwise.
+    let across = move || columns.get().unwrap_or_else(|| (total as f64).sqrt().ceil().max(1.0) as u32);
+    let mut there = vec![false; total as usize];
+    for item in rows.iter().filter(|item| is_picture(item)) {
+        if let Some(tile) = there.get_mut(item.index as usize) {
+            *tile = true;
+        }
+    }
+    let have = there.iter().filter(|there| **there).count() as u64;
+    let id = live.id.get_value();
+    let tiles: Vec<_> = there
+        .into_iter()
+        .enumerate()
+        .map(|(index, there)| {
+            there.then(|| view! { <img src=format!("/jobs/{id}/results/{index}") alt="" decoding="async"/> })
+                .ok_or_else(|| view! { <i></i> })
+        })
+        .map(|tile| match tile {
+            Ok(picture) => picture.into_any(),
+            Err(gap) => gap.into_any(),
+        })
+        .collect();
+    view! {
+        <Columns across=Signal::derive(across)/>
+        <div
+            class="picture" role="img" aria-label=format!("{} of {} parts of the picture are there", count(have), count(total))
+            style=move || format!("grid-template-columns:repeat({},1fr)", across())
+        >
+            {tiles}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Columns(across: Signal<u32>) -> impl IntoView {
+    view! {
+        <Form method="GET" action="" attr:class="inline-form">
+            <input type="hidden" name="tab" value="results"/>
+            <label for="columns">"Columns"</label>
+            <input id="columns" name="columns" type="number" min="1" max="200" value=move || across.get()/>
+            <button class="button" type="submit">"Arrange"</button>
+        </Form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Table(rows: Vec<ItemView>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let id = live.id.get_value();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .filter(|item| item.result_bytes.is_some())
+        .map(|item| {
+            let href = format!("/jobs/{id}/results/{}", item.index);
+            view! {
+                <tr>
+                    <td class="num">{count(item.index)}</td>
+                    <td class="mono cut">{item.item}</td>
+                    <td><a href=href rel="external">"Open"</a></td>
+                    <td>{item.result_type}</td>
+                    <td class="num">{item.result_bytes.map(bytes)}</td>
+                </tr>
+            }
+        })
+        .collect();
+    if rows.is_empty() {
+        return view! { <p class="card empty muted">"No results yet. A worker writes one for each item that it completes."</p> }.into_any();
+    }
+    view! {
+        <section class="card scroll">
+            <table>
+                <caption class="hidden">"Results in item order"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col" class="num">"Index"</th><th scope="col">"Item"</th><th scope="col">"Result"</th>
+                        <th scope="col">"Type"</th><th scope="col" class="num">"Size"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </section>
+    }
+    .into_any()
+}

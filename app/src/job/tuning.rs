@@ -1,0 +1,203 @@
+//! One loop's tuning: what runs now and by whom, and a form to run something else.
+//! A change that somebody else made meanwhile is shown, never overwritten unseen.
+
+use std::collections::BTreeMap;
+
+use control::{form::Field, live::LoopView};
+use leptos::{form::ActionForm, prelude::*};
+
+use super::tuning_field::TuningField;
+use crate::{
+    api::{error::ApiError, tuning::Tune},
+    form::names,
+    live::JobLive,
+    ui::time::Moment,
+};
+
+/// What is being edited: only what differs from the running tuning, and on which revision it stands.
+#[derive(Clone, Copy)]
+pub struct Draft {
+    pub running: Memo<LoopView>,
+    /// Running values by dotted name.
+    pub values: Memo<BTreeMap<String, String>>,
+    /// Typed values by dotted name.
+    pub edits: RwSignal<BTreeMap<String, String>>,
+    pub base: RwSignal<u32>,
+    pub action: ServerAction<Tune>,
+}
+
+impl Draft {
+    fn new(running: Memo<LoopView>) -> Self {
+        let draft = Self {
+            running,
+            values: Memo::new(move |_| running.with(|one| names::flat(&one.params))),
+            edits: RwSignal::new(BTreeMap::new()),
+            base: RwSignal::new(running.read_untracked().revision),
+            action: ServerAction::new(),
+        };
+        Effect::new(move |_| draft.follow());
+        draft
+    }
+
+    /// While nothing is edited the form follows what runs; edits go once they run themselves.
+    fn follow(self) {
+        let running = self.running.read().revision;
+        let applied = matches!(&*self.action.value().read(), Some(Ok(revision)) if *revision <= running);
+        if applied && self.base.get_untracked() < running {
+            self.edits.update(BTreeMap::clear);
+        }
+        if self.edits.read_untracked().is_empty() {
+            self.base.set(running);
+        }
+    }
+
+    /// Changes one value; typing the running value again is no change.
+    pub fn edit(self, name: &str, value: String) {
+        let same = self.values.read_untracked().get(name) == Some(&value);
+        self.edits.update(|edits| {
+            if same { edits.remove(name) } else { edits.insert(name.to_owned(), value) };
+        });
+    }
+
+    /// The message for one field of a refused tuning.
+    pub fn error(self, name: &str) -> Option<String> {
+        let value = self.action.value().read();
+        let Some(Err(ApiError::Invalid { errors })) = &*value else { return None };
+        let tail = format!(".{name}");
+        errors.iter().find(|error| error.field == name || error.field.ends_with(&tail)).map(|error| error.message.clone())
+    }
+
+    fn overtaken(self) -> bool {
+        self.base.get() < self.running.read().revision && !self.edits.read().is_empty() && !self.action.pending().get()
+    }
+}
+
+/// The panel of the loop called `name`.
+#[component]
+pub fn Tuning(name: String) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let found = live.loops.read_untracked().iter().find(|one| one.name == name).cloned()?;
+    let running = Memo::new(move |_| {
+        live.loops.read().iter().find(|one| one.name == name).cloned().unwrap_or_else(|| found.clone())
+    });
+    let draft = Draft::new(running);
+    let (name, kind) = running.with_untracked(|one| (one.name.clone(), one.kind.clone()));
+    let law = live.laws.with_value(|laws| laws.iter().find(|info| info.kind == kind).cloned());
+    let fields = law.map(|info| info.fields).unwrap_or_default();
+    let label = format!("Tuning of {name}");
+    Some(view! {
+        <section class="card tune" aria-label=label>
+            <header><h2>{name.clone()}</h2><span class="chip">{kind}</span></header>
+            <div class="body">
+                <Running running/>
+                <Form name=name.clone() fields draft/>
+                <Undo name draft/>
+            </div>
+        </section>
+    }
+    .into_any())
+}
+
+#[component]
+fn Running(running: Memo<LoopView>) -> impl IntoView {
+    view! {
+        <p class="muted">
+            {move || {
+                let one = running.get();
+                view! {
+                    <span>
+                        {format!("Revision {} is running, set by {} at ", one.revision, one.author)} <Moment at=one.tuned_at/>
+                    </span>
+                }
+            }}
+        </p>
+    }
+    .into_any()
+}
+
+#[component]
+fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let ended = move || live.ended();
+    let (guards, own): (Vec<_>, Vec<_>) = fields.into_iter().partition(names::is_guard);
+    let rows = |fields: Vec<Field>| -> Vec<_> {
+        fields.into_iter().map(|field| view! { <TuningField loop_name=name.clone() field draft/> }).collect()
+    };
+    let (own, guards) = (rows(own), (!guards.is_empty()).then(|| rows(guards)));
+    let guards = guards.map(|rows| view! { <details class="guards"><summary>"Guards"</summary>{rows}</details> });
+    let next = move || draft.running.read().revision + 1;
+    let idle = move || draft.edits.read().is_empty();
+    view! {
+        <ActionForm action=draft.action>
+            <input type="hidden" name="id" value=live.id.get_value()/>
+            <input type="hidden" name="loop_name" value=name/>
+            <input type="hidden" name="base_revision" prop:value=move || draft.base.get().to_string() value=draft.base.get_untracked()/>
+            {own}
+            {guards}
+            <Said draft/>
+            <div class="acts">
+                <button class="button" data-look="primary" type="submit" disabled=move || draft.action.pending().get() || ended()>
+                    {move || format!("Apply as revision {}", next())}
+                </button>
+                <button class="button" type="button" hidden=idle on:click=move |_| draft.edits.update(BTreeMap::clear)>"Reset"</button>
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// Conflicts and refusals, in words.
+#[component]
+fn Said(draft: Draft) -> impl IntoView {
+    let overtaken = move || {
+        draft.overtaken().then(|| {
+            let (revision, author) = draft.running.with(|one| (one.revision, one.author.clone()));
+            view! {
+                <div class="notice" role="alert">
+                    <p>{format!("Revision {revision} was set by {author} while you were editing. Its values are the ones struck through.")}</p>
+                    <button class="button" type="button" on:click=move |_| draft.base.set(draft.running.read_untracked().revision)>
+                        "Keep mine on top of it"
+                    </button>
+                </div>
+            }
+        })
+    };
+    let refused = move || {
+        let error = draft.action.value().get()?.err()?;
+        (!draft.action.pending().get()).then(|| view! { <p class="error" role="alert">{error.to_string()}</p> })
+    };
+    view! { {overtaken} {refused} }.into_any()
+}
+
+/// Posts the values before this revision as a new one.
+#[component]
+fn Undo(name: String, draft: Draft) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let name = StoredValue::new(name);
+    let action = ServerAction::<Tune>::new();
+    let error = move || {
+        let error = action.value().get()?.err()?;
+        Some(view! { <p class="error" role="alert">{error.to_string()}</p> })
+    };
+    move || {
+        let (revision, previous) = draft.running.with(|one| (one.revision, one.previous.clone()));
+        previous.filter(|_| !live.ended()).map(|previous| {
+            let values: Vec<_> = names::flat(&previous)
+                .into_iter()
+                .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> })
+                .collect();
+            view! {
+                <ActionForm action attr:class="undo">
+                    <input type="hidden" name="id" value=live.id.get_value()/>
+                    <input type="hidden" name="loop_name" value=name.get_value()/>
+                    <input type="hidden" name="base_revision" value=revision/>
+                    {values}
+                    <button class="button" type="submit" disabled=move || action.pending().get()>
+                        {format!("Undo revision {revision}")}
+                    </button>
+                    {error}
+                </ActionForm>
+            }
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! One parameter of a running loop: number and slider, with the running value struck through beside a new one.
+
+use control::form::{Field, FieldKind};
+use leptos::prelude::*;
+
+use super::tuning::Draft;
+use crate::form::{field::escaped, names};
+
+/// A row of the tuning panel.
+#[component]
+pub fn TuningField(loop_name: String, field: Field, draft: Draft) -> impl IntoView {
+    let id = format!("tune.{loop_name}.{}", field.name);
+    let default = names::text(&field.default);
+    let name = StoredValue::new(field.name.clone());
+    let running = Memo::new(move |_| name.with_value(|name| draft.values.read().get(name).cloned()).unwrap_or_else(|| default.clone()));
+    let typed = Memo::new(move |_| name.with_value(|name| draft.edits.read().get(name).cloned()));
+    let value = Memo::new(move |_| typed.get().unwrap_or_else(|| running.get()));
+    let error = Memo::new(move |_| name.with_value(|name| draft.error(name)));
+    let put = move |value: String| name.with_value(|name| draft.edit(name, value));
+    let described = format!("{id}-help {id}-error");
+    let unit = field.unit.clone().map(|unit| format!(" {unit}"));
+    view! {
+        <div class="field" class:changed=move || typed.get().is_some()>
+            <div class="top">
+                <label for=id.clone()>{field.title.clone()}</label>
+                <span class="val">
+                    {move || value.get()}
+                    {move || typed.get().map(|_| view! { " " <s aria-label="running now">{running.get()}</s> })}
+                    <span class="unit">{unit}</span>
+                </span>
+            </div>
+            <Inputs id=id.clone() field=field.clone() value put described error/>
+            <p class="help" id=format!("{id}-help")>{field.help.clone()}</p>
+            <p class="error" id=format!("{id}-error")>{move || error.get()}</p>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Inputs(
+    id: String,
+    field: Field,
+    value: Memo<String>,
+    put: impl Fn(String) + Copy + Send + Sync + 'static,
+    described: String,
+    error: Memo<Option<String>>,
+) -> impl IntoView {
+    let name = format!("params[{}]", field.name);
+    let wrong = move || error.get().is_some().then_some("true");
+    let typed = move |event| put(event_target_value(&event));
+    match field.kind {
+        FieldKind::Number | FieldKind::Integer => {
+            let step = field.step.map_or_else(|| if field.kind == FieldKind::Integer { "1" } else { "any" }.to_owned(), |s| s.to_string());
+            let slider = field.min.zip(field.max).map(|(min, max)| {
+                view! {
+                    <input
+                        type="range" min=min max=max step=step aria-label=format!("{}, slider", field.title)
+                        value=value.get_untracked() prop:value=move || value.get() on:input=typed
+                    />
+                }
+            });
+            view! {
+                <div class="number-and-slider">
+                    <input
+                        id=id name=name type="number" step="any" min=field.min max=field.max aria-describedby=described
+                        aria-invalid=wrong value=value.get_untracked() prop:value=move || value.get() on:input=typed
+                    />
+                    {slider}
+                </div>
+            }
+            .into_any()
+        }
+        FieldKind::Bool => options(id, name, &["true".to_owned(), "false".to_owned()], value, typed),
+        FieldKind::Choice(words) => options(id, name, &words, value, typed),
+        FieldKind::Text => view! {
+            <input
+                id=id name=name type="text" aria-describedby=described aria-invalid=wrong
+                value=value.get_untracked() prop:value=move || value.get() on:input=typed
+            />
+        }
+        .into_any(),
+        FieldKind::Lines | FieldKind::Map => view! {
+            <textarea
+                id=id name=name rows="3" aria-describedby=described aria-invalid=wrong
+                inner_html=escaped(&value.get_untracked()) prop:value=move || value.get() on:input=typed
+            ></textarea>
+        }
+        .into_any(),
+    }
+}
+
+fn options(
+    id: String,
+    name: String,
+    words: &[String],
+    value: Memo<String>,
+    typed: impl Fn(leptos::ev::Event) + Copy + Send + Sync + 'static,
+) -> AnyView {
+    let options: Vec<_> = words
+        .iter()
+        .map(|word| {
+            let chosen = word.clone();
+            view! { <option value=word.clone() selected=move || value.get() == chosen>{word.clone()}</option> }
+        })
+        .collect();
+    view! { <select id=id name=name on:change=typed>{options}</select> }.into_any()
+}

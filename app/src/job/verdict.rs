@@ -1,0 +1,161 @@
+//! How a job stands, in words. Pure: the same sentence on both sides.
+
+use control::{job::Phase, live::JobSummary};
+
+use crate::ui::{
+    chip::Tone,
+    words::{duration, percent, plural, share},
+};
+
+/// Within this share of the whole job, it is on plan.
+const ON_PLAN: f64 = 0.05;
+
+/// A few words that say it all, and a sentence of detail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub tone: Tone,
+    pub lead: String,
+    pub rest: String,
+}
+
+impl Verdict {
+    fn new(tone: Tone, lead: impl Into<String>, rest: impl Into<String>) -> Self {
+        Self { tone, lead: lead.into(), rest: rest.into() }
+    }
+}
+
+/// Share of the time to the deadline that is over; above 1 after it.
+pub fn pace(job: &JobSummary, now: i64) -> f64 {
+    let whole = (job.deadline_at - job.submitted_at).max(1);
+    (now - job.submitted_at).max(0) as f64 / whole as f64
+}
+
+/// The verdict on a job at a moment (milliseconds since 1970).
+pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
+    let done = share(job.items.done, job.items.total);
+    match job.phase {
+        Phase::Created => Verdict::new(Tone::Quiet, "Getting ready.", "Its items are being loaded."),
+        Phase::Running => running(job, done, now),
+        Phase::Suspended => Verdict::new(
+            Tone::Warn,
+            "Suspended.",
+            format!("{} done, nothing is lost. Resume it to go on.{}", percent(done), after_deadline(job, now)),
+        ),
+        Phase::Stopping => Verdict::new(Tone::Warn, "Stopping.", "Replicas finish the items that they hold."),
+        Phase::Completed => completed(job, now),
+        Phase::Failed => {
+            Verdict::new(Tone::Bad, "Failed:", job.reason.clone().unwrap_or_else(|| "no reason was recorded.".to_owned()))
+        }
+        Phase::Stopped | Phase::Terminated => {
+            let lead = if job.phase == Phase::Stopped { "Stopped" } else { "Terminated" };
+            let reason = job.reason.as_ref().map(|reason| format!("{reason}.")).unwrap_or_default();
+            Verdict::new(Tone::Quiet, format!("{lead} with {} done.", percent(done)), reason.replace("..", "."))
+        }
+    }
+}
+
+fn running(job: &JobSummary, done: f64, now: i64) -> Verdict {
+    if now > job.deadline_at {
+        let late = (now - job.deadline_at) as f64 / 1000.0;
+        return Verdict::new(
+            Tone::Bad,
+            "Late.",
+            format!("{} done, {} after the deadline.{}", percent(done), duration(late), dead(job)),
+        );
+    }
+    let pace = pace(job, now);
+    let stands = format!("{} done at {} of the time.{}", percent(done), percent(pace), dead(job));
+    match done - pace {
+        ahead if ahead > ON_PLAN => Verdict::new(Tone::Good, format!("Ahead of plan by {}:", percent(ahead)), stands),
+        behind if behind < -ON_PLAN => Verdict::new(Tone::Warn, format!("Behind plan by {}:", percent(-behind)), stands),
+        _ => Verdict::new(Tone::Good, "On plan:", stands),
+    }
+}
+
+fn completed(job: &JobSummary, now: i64) -> Verdict {
+    let spare_s = (job.deadline_at - job.ended_at.unwrap_or(now)) as f64 / 1000.0;
+    let took = job.ended_at.map(|end| format!("It took {}.", duration((end - job.submitted_at) as f64 / 1000.0)));
+    let rest = format!("{}{}", took.unwrap_or_default(), dead(job));
+    if spare_s >= 0.0 {
+        Verdict::new(Tone::Good, format!("Done {} before the deadline.", duration(spare_s)), rest)
+    } else {
+        Verdict::new(Tone::Warn, format!("Done {} after the deadline.", duration(spare_s)), rest)
+    }
+}
+
+fn dead(job: &JobSummary) -> String {
+    match job.items.dead {
+        0 => String::new(),
+        dead => format!(" {} dead.", plural(dead, "item is", "items are")),
+    }
+}
+
+fn after_deadline(job: &JobSummary, now: i64) -> String {
+    if now > job.deadline_at { " The deadline is over.".to_owned() } else { String::new() }
+}
+
+/// Whether a person should look: a word for the chip and what to do about it.
+pub fn needs(job: &JobSummary, now: i64) -> Option<(Tone, &'static str)> {
+    let said = verdict(job, now);
+    match job.phase {
+        Phase::Failed => Some((Tone::Bad, "failed")),
+        Phase::Running if said.tone == Tone::Bad => Some((Tone::Bad, "late")),
+        _ if job.items.dead > 0 => Some((Tone::Warn, "dead items")),
+        Phase::Running if said.tone == Tone::Warn => Some((Tone::Warn, "behind")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use control::{live::ReplicaCounts, observation::Items};
+
+    use super::*;
+
+    pub(crate) fn job(phase: Phase, done: u64, dead: u64) -> JobSummary {
+        JobSummary {
+            id: "kj-0123456789abcdef".to_owned(),
+            name: "Well 41 inversion".to_owned(),
+            phase,
+            reason: None,
+            submitted_at: 1_000_000,
+            started_at: Some(1_000_000),
+            ended_at: None,
+            deadline_at: 1_100_000,
+            items: Items { total: 100, waiting: 100 - done - dead, processing: 0, done, dead },
+            replicas: ReplicaCounts { wanted: 9, running: 8, starting: 1, draining: 0 },
+            service_p50_s: Some(10.4),
+            service_p95_s: Some(31.0),
+        }
+    }
+
+    fn said(job: &JobSummary, now: i64) -> String {
+        let verdict = verdict(job, now);
+        format!("{} {}", verdict.lead, verdict.rest).replace('\u{202f}', " ")
+    }
+
+    #[test]
+    fn a_running_job_is_measured_against_even_pace() {
+        assert_eq!(said(&job(Phase::Running, 63, 0), 1_060_000), "On plan: 63 % done at 60 % of the time.");
+        assert_eq!(said(&job(Phase::Running, 51, 0), 1_060_000), "Behind plan by 9 %: 51 % done at 60 % of the time.");
+        assert_eq!(said(&job(Phase::Running, 90, 0), 1_160_000), "Late. 90 % done, 1 min after the deadline.");
+    }
+
+    #[test]
+    fn an_ended_job_says_how_it_ended() {
+        let mut done = job(Phase::Completed, 97, 3);
+        done.ended_at = Some(1_076_000);
+        assert_eq!(said(&done, 9_999_999), "Done 24 s before the deadline. It took 1 min 16 s. 3 items are dead.");
+        let mut failed = job(Phase::Failed, 0, 0);
+        failed.reason = Some("no such program: ./worker".to_owned());
+        assert_eq!(said(&failed, 0), "Failed: no such program: ./worker");
+    }
+
+    #[test]
+    fn people_are_asked_for_only_when_they_can_help() {
+        assert_eq!(needs(&job(Phase::Running, 60, 0), 1_060_000), None);
+        assert_eq!(needs(&job(Phase::Running, 60, 1), 1_060_000), Some((Tone::Warn, "dead items")));
+        assert_eq!(needs(&job(Phase::Failed, 0, 0), 1_060_000), Some((Tone::Bad, "failed")));
+        assert_eq!(needs(&job(Phase::Running, 60, 0), 1_200_000), Some((Tone::Bad, "late")));
+    }
+}

@@ -1,0 +1,5 @@
+//! The parts of the jobs list.
+
+pub mod list;
+pub mod live;
+pub mod needs;

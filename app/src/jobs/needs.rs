@@ -1,0 +1,99 @@
+//! What needs a person: failed and late jobs, dead items. Worst first, a few lines, each leading to its job.
+
+use control::live::JobSummary;
+use leptos::prelude::*;
+
+use super::live::JobsLive;
+use crate::{
+    job::verdict::{needs, verdict},
+    ui::chip::Tone,
+};
+
+/// Lines shown; the rest are counted.
+const SHOWN: usize = 6;
+/// Failures older than this are history, not news: a day, in milliseconds.
+const NEWS_MS: i64 = 86_400_000;
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    id: String,
+    name: String,
+    tone: Tone,
+    word: &'static str,
+    sentence: String,
+    href: String,
+    action: &'static str,
+}
+
+fn line(job: &JobSummary, now: i64) -> Option<Line> {
+    let (tone, word) = needs(job, now)?;
+    if job.ended_at.is_some_and(|end| now - end > NEWS_MS) {
+        return None;
+    }
+    let said = verdict(job, now);
+    let (tab, action) = match word {
+        "dead items" => ("items&state=dead", "See dead items"),
+        "failed" => ("logs", "See output"),
+        _ => ("live", "Tune"),
+    };
+    Some(Line {
+        id: job.id.clone(),
+        name: job.name.clone(),
+        tone,
+        word,
+        sentence: format!("{} {}", said.lead, said.rest),
+        href: format!("/jobs/{}?tab={tab}", job.id),
+        action,
+    })
+}
+
+/// The card; nothing when nobody is needed.
+#[component]
+pub fn Needs() -> impl IntoView {
+    let live: JobsLive = expect_context();
+    let lines = Memo::new(move |_| {
+        let now = live.now.get();
+        let mut lines: Vec<_> = live.sorted().iter().filter_map(|job| line(job, now)).collect();
+        lines.sort_by_key(|line| line.tone != Tone::Bad);
+        lines
+    });
+    let more = move || lines.read().len().saturating_sub(SHOWN);
+    view! {
+        <Show when=move || !lines.read().is_empty()>
+            <section class="card needs">
+                <header><h2>"Needs a person"</h2><span class="muted">{move || lines.read().len()}</span></header>
+                <ul class="body">
+                    {move || lines.get().into_iter().take(SHOWN).map(|line| view! {
+                        <li>
+                            <span class="chip" data-tone=line.tone.word()>
+                                <span aria-hidden="true">{if line.tone == Tone::Bad { "✕" } else { "!" }}</span> {line.word}
+                            </span>
+                            <a class="name" href=format!("/jobs/{}", line.id)>{line.name}</a>
+                            <span class="grow">{line.sentence}</span>
+                            <a class="button" href=line.href>{line.action}</a>
+                        </li>
+                    }).collect_view()}
+                </ul>
+                <Show when=move || more() != 0><p class="body muted">{move || format!("and {} more below", more())}</p></Show>
+            </section>
+        </Show>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use control::job::Phase;
+
+    use super::*;
+    use crate::job::verdict::tests::job;
+
+    #[test]
+    fn old_failures_are_history() {
+        let mut failed = job(Phase::Failed, 0, 0);
+        failed.ended_at = Some(1_050_000);
+        assert_eq!(line(&failed, 1_060_000).map(|line| line.word), Some("failed"));
+        assert_eq!(line(&failed, 1_060_000 + 2 * NEWS_MS), None);
+    }
+}

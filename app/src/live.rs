@@ -1,0 +1,222 @@
+//! Live data: a server-sent stream into signals. Opened in effects only, so never on the server;
+//! closed when the page goes. The stream goes on after the `seq` of the first paint: no gap, no double fetch.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use control::{
+    job::JobSpec,
+    live::{Frame, JobSummary, LoopView, Mark, Point, ReplicaView},
+    plugin::KindInfo,
+};
+use leptos::prelude::*;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{EventSource, MessageEvent};
+
+use crate::{
+    api::jobs::{JobPage, WIDTH},
+    chart::{
+        kinds::{Facts, SeriesMap, by_name},
+        model,
+    },
+    ui::time::zone,
+};
+
+/// Marks kept on a page; older ones are in the decisions table of the server.
+const MARKS: usize = 500;
+/// How often the age of the newest news is said again.
+const TICK: Duration = Duration::from_millis(200);
+/// Ticks between two attempts to open a stream that the browser gave up.
+const REOPEN_TICKS: u32 = 15;
+
+/// One job as its page sees it now.
+#[derive(Clone, Copy)]
+pub struct JobLive {
+    pub id: StoredValue<String>,
+    pub spec: StoredValue<JobSpec>,
+    /// What the laws of its loops declare.
+    pub laws: StoredValue<Vec<KindInfo>>,
+    pub summary: RwSignal<JobSummary>,
+    pub series: RwSignal<SeriesMap>,
+    /// Oldest first.
+    pub marks: RwSignal<Vec<Mark>>,
+    pub loops: RwSignal<Vec<LoopView>>,
+    pub replicas: RwSignal<Vec<ReplicaView>>,
+    /// The server's clock, in whole seconds between two frames. Milliseconds since 1970.
+    pub now: RwSignal<i64>,
+    /// Seconds since the newest frame; `None` before the first.
+    pub age: RwSignal<Option<f64>>,
+    /// Minutes east of UTC.
+    pub zone: Signal<i32>,
+    seq: StoredValue<i64>,
+}
+
+impl JobLive {
+    pub fn new(page: JobPage) -> Self {
+        let detail = page.detail;
+        Self {
+            id: StoredValue::new(detail.summary.id.clone()),
+            spec: StoredValue::new(detail.spec),
+            laws: StoredValue::new(page.laws),
+            series: RwSignal::new(by_name(&detail.series)),
+            summary: RwSignal::new(detail.summary),
+            marks: RwSignal::new(detail.marks),
+            loops: RwSignal::new(detail.loops),
+            replicas: RwSignal::new(detail.replicas),
+            now: RwSignal::new(page.now),
+            age: RwSignal::new(None),
+            zone: zone(),
+            seq: StoredValue::new(detail.seq),
+        }
+    }
+
+    /// Takes one frame in. Frames that were seen already are dropped.
+    pub fn apply(&self, frame: Frame) {
+        if frame.seq <= self.seq.get_value() {
+            return;
+        }
+        self.seq.set_value(frame.seq);
+        self.series.update(|series| {
+            for (name, value) in &frame.samples {
+                let point = Point { at: frame.at, min: *value, max: *value, last: *value };
+                model::push(series.entry(name.clone()).or_default(), point, 2 * WIDTH as usize);
+            }
+        });
+        if !frame.marks.is_empty() {
+            self.marks.update(|marks| {
+                marks.extend(frame.marks);
+                let surplus = marks.len().saturating_sub(MARKS);
+                marks.drain(..surplus);
+            });
+        }
+        if let Some(loops) = frame.loops {
+            self.loops.set(loops);
+        }
+        self.replicas.set(frame.replicas);
+        self.now.set(frame.at);
+        self.summary.set(frame.summary);
+    }
+
+    /// Builds something from all that charts need, without subscribing.
+    pub fn with_facts<T>(&self, build: impl FnOnce(&Facts) -> T) -> T {
+        let (summary, series) = (self.summary.read_untracked(), self.series.read_untracked());
+        self.spec.with_value(|spec| {
+            build(&Facts {
+                summary: &summary,
+                spec,
+                series: &series,
+                now: self.now.get_untracked(),
+                zone: self.zone.get_untracked(),
+            })
+        })
+    }
+
+    pub fn ended(&self) -> bool {
+        self.summary.read().phase.ended()
+    }
+
+    /// Follows the stream until the page goes or the job has ended.
+    pub fn follow(self) {
+        let url = move || format!("/live/jobs/{}?after={}", self.id.get_value(), self.seq.get_value());
+        let asleep = move || self.summary.read_untracked().phase.ended();
+        follow(
+            url,
+            move |frame| self.apply(frame),
+            move |age, since_frame_ms| {
+                self.age.set(age);
+                let now = self.now.get_untracked();
+                // Whole seconds only: countdowns move, charts need not.
+                if since_frame_ms >= 1000.0 && !asleep() {
+                    self.now.set(now + 1000);
+                }
+                since_frame_ms >= 1000.0
+            },
+            asleep,
+        );
+    }
+}
+
+/// Opens a stream in an effect, feeds `take`, tells `tick` the age of the newest message in seconds and the
+/// milliseconds since the clock last moved (`true` says that the clock was moved), and opens again what broke.
+pub fn follow<T: DeserializeOwned + 'static>(
+    url: impl Fn() -> String + Copy + 'static,
+    take: impl Fn(T) + Copy + 'static,
+    tick: impl Fn(Option<f64>, f64) -> bool + Copy + 'static,
+    asleep: impl Fn() -> bool + Copy + 'static,
+) {
+    Effect::new(move |_| {
+        let stream = StoredValue::new_local(Listener::open(&untrack(url), take));
+        let (news, moved) = (StoredValue::new_local(None::<f64>), StoredValue::new_local(js_sys::Date::now()));
+        let ticks = StoredValue::new_local(0_u32);
+        let timer = set_interval_with_handle(
+            move || {
+                let now = js_sys::Date::now();
+                let newest = stream.with_value(|s| s.as_ref().and_then(|s| s.newest()));
+                if newest != news.get_value() {
+                    news.set_value(newest);
+                    moved.set_value(now);
+                }
+                if tick(newest.map(|at| (now - at) / 1000.0), now - moved.get_value()) {
+                    moved.set_value(now);
+                }
+                ticks.update_value(|n| *n += 1);
+                let gone = stream.with_value(|s| s.as_ref().is_none_or(Listener::closed));
+                if asleep() {
+                    stream.set_value(None);
+                } else if gone && ticks.get_value().is_multiple_of(REOPEN_TICKS) {
+                    stream.set_value(Listener::open(&untrack(url), take));
+                }
+            },
+            TICK,
+        );
+        on_cleanup(move || {
+            if let Ok(timer) = timer {
+                timer.clear();
+            }
+            stream.try_update_value(|s| *s = None);
+        });
+    });
+}
+
+/// An open stream; closed when dropped.
+struct Listener {
+    source: EventSource,
+    newest: Rc<Cell<Option<f64>>>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl Listener {
+    fn open<T: DeserializeOwned>(url: &str, take: impl Fn(T) + 'static) -> Option<Self> {
+        let source = EventSource::new(url).ok()?;
+        let newest = Rc::new(Cell::new(None));
+        let heard = Rc::clone(&newest);
+        let on_message = Closure::new(move |message: MessageEvent| {
+            let Some(text) = message.data().as_string() else { return };
+            match serde_json::from_str(&text) {
+                Ok(news) => {
+                    heard.set(Some(js_sys::Date::now()));
+                    take(news);
+                }
+                // Old pages meet new servers after an update: stale is the truth then, so say nothing new.
+                Err(error) => leptos::logging::warn!("a message of the live stream could not be read: {error}"),
+            }
+        });
+        source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        Some(Self { source, newest, _on_message: on_message })
+    }
+
+    fn newest(&self) -> Option<f64> {
+        self.newest.get()
+    }
+
+    fn closed(&self) -> bool {
+        self.source.ready_state() == EventSource::CLOSED
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.source.set_onmessage(None);
+        self.source.close();
+    }
+}

@@ -1,0 +1,128 @@
+//! The submit page: one plain form drawn from the catalog; the server checks it and draws it again with what was wrong.
+
+use control::plugin::Catalog;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::{
+    api::submission::{SubmitPage, submission},
+    form::{
+        field::TextRow,
+        plugin::PluginChoice,
+        sections::{Loop, Monitors, Queue, Replicas, WorkloadSource},
+        submitted::Filled,
+    },
+    ui::{trouble::Trouble, words},
+};
+
+/// `/submit`.
+#[component]
+pub fn Submit() -> impl IntoView {
+    let data = Resource::new(|| (), |()| submission());
+    view! {
+        <Title text="Submit a job"/>
+        <Suspense fallback=|| view! { <p class="muted">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(page) => view! { <SubmitFields page/> }.into_any(),
+                    Err(error) => view! { <Trouble error/> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn SubmitFields(page: SubmitPage) -> impl IntoView {
+    let filled = Filled::new(page.form);
+    view! {
+        <header class="head"><h1>"Submit a job"</h1></header>
+        <form class="submit" method="post" action="/submit" enctype="multipart/form-data" novalidate>
+            <ErrorSummary filled=filled.clone()/>
+            <Application catalog=page.catalog.clone() filled=filled.clone()/>
+            <WorkloadSource filled=filled.clone()/>
+            <section class="card">
+                <header><h2>"Goal"</h2></header>
+                <div class="body fields">
+                    <Deadline filled=filled.clone()/>
+                    <Replicas filled=filled.clone()/>
+                </div>
+            </section>
+            <Loop place=0 catalog=page.catalog.clone() filled=filled.clone()/>
+            <Loop place=1 catalog=page.catalog.clone() filled=filled.clone()/>
+            <Monitors monitors=page.catalog.monitors filled=filled.clone()/>
+            <Queue filled/>
+            <p class="acts"><button class="button" data-look="primary" type="submit">"Submit"</button></p>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Application(catalog: Catalog, filled: Filled) -> impl IntoView {
+    view! {
+        <section class="card">
+            <header><h2>"Application"</h2></header>
+            <div class="body">
+                <TextRow
+                    name="name" label="Name" value=filled.value("name", "") error=filled.error("name")
+                    help="For people, such as “Well 41 inversion”."
+                />
+                <PluginChoice at="platform".to_owned() label="Run on" kinds=catalog.platforms prefer="local" filled/>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// Seconds to the wanted end, said again in minutes and hours while typing.
+#[component]
+fn Deadline(filled: Filled) -> impl IntoView {
+    const NAME: &str = "objective.deadline_s";
+    let seconds = RwSignal::new(filled.value(NAME, "600"));
+    let said = move || {
+        let said = seconds.get().trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0).map(words::duration);
+        format!("Counted from now. {}600 is 10 min, 3600 is 1 h.", said.map(|s| format!("That is {s}. ")).unwrap_or_default())
+    };
+    let error = filled.error(NAME);
+    let wrong = error.is_some();
+    view! {
+        <div class="field" data-wrong=wrong.to_string()>
+            <label for=NAME>"Done within" <span class="unit">" seconds"</span></label>
+            <input
+                id=NAME name=NAME type="number" inputmode="numeric" min="1" step="any" value=seconds.get_untracked()
+                on:input=move |event| seconds.set(event_target_value(&event))
+                aria-invalid=wrong.then_some("true")
+                aria-describedby=format!("{NAME}-help {NAME}-error")
+            />
+            <p class="help" id=format!("{NAME}-help")>{said}</p>
+            {error.map(|error| view! { <p class="error" id=format!("{NAME}-error")>{error}</p> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// All problems on top, each leading to its field.
+#[component]
+fn ErrorSummary(filled: Filled) -> impl IntoView {
+    let errors = filled.errors().to_vec();
+    let count = errors.len() as u64;
+    (count > 0).then(|| {
+        let lines: Vec<_> = errors
+            .into_iter()
+            .map(|error| {
+                let field = (!error.field.is_empty()).then(|| {
+                    view! { <a href=format!("#{}", error.field) rel="external">{error.field.clone()}</a> ": " }
+                });
+                view! { <li>{field} {error.message}</li> }
+            })
+            .collect();
+        view! {
+            <div class="card summary" role="alert" tabindex="-1">
+                <h2>{format!("{} a look", if count == 1 { "1 field needs".to_owned() } else { format!("{count} fields need") })}</h2>
+                <ul>{lines}</ul>
+            </div>
+        }
+    })
+}

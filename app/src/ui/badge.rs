@@ -1,0 +1,42 @@
+//! Whether what is shown is fresh: `live · 0.3 s`, or for how long nothing came.
+
+use leptos::prelude::*;
+
+use super::words;
+
+/// Above this many seconds without news the page says that it is stale.
+const STALE_S: f64 = 5.0;
+
+/// What the badge says. `None` before the first news.
+pub fn said(age_s: Option<f64>, ended: bool) -> (&'static str, String) {
+    match age_s {
+        _ if ended => ("ended", "ended".to_owned()),
+        None => ("waiting", "connecting".to_owned()),
+        Some(age) if age < STALE_S => ("live", format!("live · {age:.1} s")),
+        Some(age) => ("stale", format!("no news for {}", words::duration(age))),
+    }
+}
+
+/// The badge of a live page.
+#[component]
+pub fn LiveBadge(#[prop(into)] age: Signal<Option<f64>>, #[prop(into)] ended: Signal<bool>) -> impl IntoView {
+    view! {
+        <span class="live" data-state=move || said(age.get(), ended.get()).0>
+            {move || said(age.get(), ended.get()).1}
+        </span>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn silence_is_never_shown_as_fresh() {
+        assert_eq!(said(Some(0.31), false), ("live", "live · 0.3 s".to_owned()));
+        assert_eq!(said(Some(12.0), false).0, "stale");
+        assert_eq!(said(None, false).0, "waiting");
+        assert_eq!(said(Some(90.0), true).0, "ended");
+    }
+}

@@ -1,0 +1,7 @@
+//! Small parts that every page uses.
+
+pub mod badge;
+pub mod chip;
+pub mod time;
+pub mod trouble;
+pub mod words;

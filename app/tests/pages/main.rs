@@ -1,0 +1,110 @@
+//! Whole pages as the server sends them, against a fake backend: what is said, and with which status.
+
+mod fake;
+
+use std::collections::BTreeMap;
+
+use app::{form::submitted::SubmitForm, viewer::Viewer};
+use control::{job::Phase, plugin::FieldError};
+use fake::{Fake, job, page};
+
+#[tokio::test]
+async fn without_jobs_the_list_says_how_to_begin() {
+    let (status, html) = page("/", Fake::default(), Some(person()), None).await;
+    assert_eq!(status, 200);
+    assert!(html.contains("No jobs yet") && html.contains("href=\"/submit\""), "{html}");
+}
+
+#[tokio::test]
+async fn the_list_shows_first_what_needs_a_person() {
+    let mut failed = job("kj-000000000000000a", "Salt dome", Phase::Failed);
+    failed.reason = Some("no such program: ./tile".to_owned());
+    let fake = Fake { jobs: vec![failed, job("kj-000000000000000b", "Well 41", Phase::Running)], ..Fake::default() };
+    let (_, html) = page("/jobs", fake, Some(person()), None).await;
+    let needs = html.find("Needs a person").expect("a failed job needs a person");
+    let table = html.find("Jobs, newest first").expect("the table is there");
+    assert!(needs < table);
+    assert!(html.contains("no such program: ./tile"));
+    assert!(html.contains("/jobs/kj-000000000000000b"));
+}
+
+#[tokio::test]
+async fn a_thousand_jobs_are_cut_and_filters_come_from_the_address() {
+    let jobs = (0..1000).map(|n| job(&format!("kj-{n:016}"), &format!("Run {n}"), Phase::Completed)).collect();
+    let fake = Fake { jobs, ..Fake::default() };
+    let (_, html) = page("/jobs", fake.clone(), Some(person()), None).await;
+    assert_eq!(html.matches("<tr").count(), 201, "the head and 200 rows");
+    assert!(html.contains("Show more"));
+    let (_, html) = page("/jobs?q=Run%20777", fake, Some(person()), None).await;
+    assert_eq!(html.matches("<tr").count(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_form_keeps_what_was_typed_and_names_each_problem_at_its_field() {
+    let values: BTreeMap<String, String> = [
+        ("name", "Well 41 <inversion>"),
+        ("platform.kind", "local"),
+        ("platform.local.command", ""),
+        ("workload.source", "inline"),
+        ("workload.items", "shot-1\nshot-2"),
+        ("loops.0.controller.kind", "pid"),
+        ("loops.0.controller.pid.kp", "-1"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    let errors = vec![
+        FieldError::new("platform.params.command", "Say which program to run."),
+        FieldError::new("loops.0.controller.params.kp", "Enter 0 or more."),
+    ];
+    let (_, html) = page("/submit", Fake::default(), Some(person()), Some(SubmitForm { values, errors })).await;
+    assert!(html.contains("2 fields need a look"));
+    assert!(html.contains("href=\"#platform.local.command\""), "the summary leads to the field");
+    assert!(html.contains("id=\"loops.0.controller.pid.kp-error\""));
+    assert!(html.contains("Enter 0 or more."));
+    assert!(html.contains("value=\"Well 41 &lt;inversion&gt;\""), "kept and escaped");
+    assert!(html.contains("shot-1\nshot-2</textarea>"));
+    assert!(html.contains("value=\"-1\""));
+}
+
+#[tokio::test]
+async fn a_fresh_form_is_plain_and_posts_itself() {
+    let (_, html) = page("/submit", Fake::default(), Some(person()), None).await;
+    assert!(html.contains("method=\"post\"") && html.contains("enctype=\"multipart/form-data\""));
+    for name in ["name", "platform.local.command", "workload.file", "objective.deadline_s", "loops.1.on", "monitors.progress.on"] {
+        assert!(html.contains(&format!("name=\"{name}\"")), "{name}");
+    }
+    assert!(!html.contains("role=\"alert\""));
+}
+
+#[tokio::test]
+async fn a_jobs_page_is_whole_without_the_browsers_help_on_every_tab() {
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Running)], ..Fake::default() };
+    for (tab, says) in [
+        ("live", "Apply as revision"),
+        ("decisions", "Nine replicas are enough"),
+        ("replicas", "kj-000000000000000b-r1"),
+        ("items", "shot-0001"),
+        ("results", "/jobs/kj-000000000000000b/results/0"),
+        ("logs", "hello from the worker"),
+        ("configuration", "deadline_s"),
+    ] {
+        let (status, html) = page(&format!("/jobs/kj-000000000000000b?tab={tab}"), fake.clone(), Some(person()), None).await;
+        assert_eq!(status, 200, "{tab}");
+        assert!(html.contains("done at"), "{tab}: the verdict");
+        assert!(html.contains(says), "{tab}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_job_is_404_and_a_stranger_is_asked_to_sign_in() {
+    let (status, html) = page("/jobs/kj-nothing", Fake::default(), Some(person()), None).await;
+    assert_eq!(status, 404);
+    assert!(html.contains("There is no job kj-nothing."));
+    let (_, html) = page("/jobs", Fake::default(), None, None).await;
+    assert!(html.contains("Open the link that the server printed"));
+}
+
+fn person() -> Viewer {
+    Viewer { name: "Ada".to_owned() }
+}

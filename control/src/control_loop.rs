@@ -1,0 +1,292 @@
+//! One control loop: from what was seen to what must be done, in order. Pure: whoever owns it performs the
+//! effects and tells back how they went.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::controllers::{self, Law};
+use crate::decision::{Decision, Wish};
+use crate::guard::{self, Guarded};
+use crate::observation::Observation;
+use crate::plugin::{FieldError, PluginSpec};
+
+/// A move that nobody answered for so long is given up, so that a lost answer holds no loop for ever.
+const ANSWER_WITHIN_MS: u64 = 60_000;
+
+/// What a loop is told. Times are milliseconds since the job's start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    Seen(Observation),
+    /// The metric or the platform could not be read.
+    Blind {
+        at_ms: u64,
+        why: String,
+    },
+    Retuned {
+        at_ms: u64,
+        revision: u32,
+        params: Value,
+    },
+    /// The actuator made it true; also when someone else did, or when another loop's wish won.
+    Moved {
+        at_ms: u64,
+        to: u32,
+    },
+    Refused {
+        at_ms: u64,
+        why: String,
+    },
+}
+
+/// What must be done, in the order in which it is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Comes at every observation; `from == to` when nothing moves.
+    Decided(Decision),
+    /// Something for people to know.
+    Note { text: String },
+    /// All that the loop needs to go on after a restart. Comes only when it changed, and before the move.
+    Remember(Value),
+    /// Must be answered by `Moved` or `Refused`.
+    Move { to: u32 },
+}
+
+pub struct ControlLoop {
+    name: String,
+    law: Box<dyn Law>,
+    /// In force.
+    revision: u32,
+    /// Newest that came, also when it was not accepted.
+    newest: u32,
+    state: State,
+    /// As it was last given out.
+    remembered: Value,
+    in_flight: Option<InFlight>,
+    /// So that a refusal that repeats at every activation is told once.
+    refusal: Option<String>,
+    /// From the start, told with the first input.
+    note: Option<String>,
+}
+
+/// The loop's own part of its memory. A move in flight is not in it: the call ended with the process.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct State {
+    last_at_ms: Option<u64>,
+    /// What was true then.
+    replicas: Option<u32>,
+    cooldown_until_ms: u64,
+    saturated: bool,
+    blind: bool,
+}
+
+/// What is stored.
+#[derive(Serialize, Deserialize)]
+struct Memory {
+    law: Value,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    /// What was true when it was first asked for.
+    from: u32,
+    to: u32,
+    since_ms: u64,
+}
+
+impl ControlLoop {
+    /// Starts a loop, or goes on with what it remembered. A memory that no longer fits is left behind with
+    /// a note: it must not stop a job. Errors lie at `kind` or under `params`.
+    pub fn new(name: &str, spec: &PluginSpec, revision: u32, memory: Option<Value>) -> Result<Self, Vec<FieldError>> {
+        let known = controllers::catalog().iter().any(|entry| entry.kind == spec.kind);
+        let prefix = if known { "params" } else { "" };
+        // Without its memory first: what is wrong now are the kind and the params alone.
+        let fresh = controllers::law(&spec.kind, &spec.params, None)
+            .map_err(|errors| errors.into_iter().map(|error| error.under(prefix)).collect::<Vec<_>>())?;
+        let restored = memory.map(|memory| {
+            let stored: Memory = serde_json::from_value(memory).ok()?;
+            Some((controllers::law(&spec.kind, &spec.params, Some(&stored.law)).ok()?, stored.state))
+        });
+        let (law, state, note) = match restored {
+            None => (fresh, State::default(), None),
+            Some(Some((law, state))) => (law, state, None),
+            Some(None) => {
+                let note = format!("Loop {name}: what it remembered does not fit its law any more; it begins afresh.");
+                (fresh, State::default(), Some(note))
+            }
+        };
+        let mut this = Self {
+            name: name.to_owned(),
+            law,
+            revision,
+            newest: revision,
+            state,
+            remembered: Value::Null,
+            in_flight: None,
+            refusal: None,
+            note,
+        };
+        this.remembered = this.memory();
+        Ok(this)
+    }
+
+    pub fn handle(&mut self, input: Input) -> Vec<Effect> {
+        let mut effects: Vec<_> = self.note.take().map(|text| Effect::Note { text }).into_iter().collect();
+        match input {
+            Input::Seen(seen) if seen.value.is_finite() => self.seen(seen, &mut effects),
+            Input::Seen(seen) => self.blind(seen.at_ms, "the metric is not a finite number", &mut effects),
+            Input::Blind { at_ms, why } => self.blind(at_ms, &why, &mut effects),
+            Input::Retuned { revision, params, .. } => self.retuned(revision, &params, &mut effects),
+            Input::Moved { at_ms, to } => self.moved(at_ms, to),
+            Input::Refused { why, .. } => self.refused(why, &mut effects),
+        }
+        let memory = self.memory();
+        if memory != self.remembered {
+            self.remembered = memory.clone();
+            let place = effects.iter().position(|effect| matches!(effect, Effect::Move { .. })).unwrap_or(effects.len());
+            effects.insert(place, Effect::Remember(memory));
+        }
+        effects
+    }
+
+    /// What `Remember` carries, at any moment.
+    pub fn memory(&self) -> Value {
+        let memory = Memory { law: self.law.memory(), state: self.state.clone() };
+        serde_json::to_value(memory).expect("memory is plain data")
+    }
+
+    /// The tuning in force.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// The params in force, complete with defaults.
+    pub fn params(&self) -> Value {
+        self.law.params()
+    }
+
+    fn seen(&mut self, mut seen: Observation, effects: &mut Vec<Effect>) {
+        if self.state.last_at_ms.is_some_and(|last| seen.at_ms <= last) {
+            return;
+        }
+        let at_ms = seen.at_ms;
+        self.state.last_at_ms = Some(at_ms);
+        self.state.blind = false;
+        self.settle(&seen, effects);
+
+        // While a move is on its way, its goal is where the loop stands: an incremental law must not
+        // ask again for what is already coming.
+        let truth = seen.replicas;
+        let from = self.in_flight.map_or(truth, |in_flight| in_flight.to);
+        self.state.replicas = Some(truth);
+        seen.replicas = from;
+        seen.saturated |= self.state.saturated;
+
+        let wish = self.law.step(&seen);
+        let cooling = at_ms < self.state.cooldown_until_ms;
+        let guarded = guard::guard(self.law.guards(), wish.value, &seen, from, cooling);
+        self.state.saturated = guarded.saturated();
+
+        effects.push(Effect::Decided(self.decision(wish, &guarded, from, &seen)));
+        if guarded.to != from {
+            let first = self.in_flight.map_or(truth, |in_flight| in_flight.from);
+            self.in_flight = Some(InFlight { from: first, to: guarded.to, since_ms: at_ms });
+            effects.push(Effect::Move { to: guarded.to });
+        }
+    }
+
+    /// Gives up a move that was not answered in time.
+    fn settle(&mut self, seen: &Observation, effects: &mut Vec<Effect>) {
+        let Some(InFlight { to, since_ms, .. }) = self.in_flight else { return };
+        if seen.at_ms.saturating_sub(since_ms) < ANSWER_WITHIN_MS {
+            return;
+        }
+        self.in_flight = None;
+        if seen.replicas != to {
+            let text = format!(
+                "Loop {}: the move to {to} was not answered within {} s; it goes on from {}, which is true now.",
+                self.name,
+                ANSWER_WITHIN_MS / 1000,
+                seen.replicas
+            );
+            effects.push(Effect::Note { text });
+        }
+    }
+
+    fn decision(&self, wish: Wish, guarded: &Guarded, from: u32, seen: &Observation) -> Decision {
+        let mut why = wish.why;
+        if !guarded.changed.is_empty() {
+            let names = guarded.changed.join(", ").replace('_', " ");
+            let verb = if guarded.to == from { "Held at" } else { "Cut to" };
+            why.push_str(&format!(" {verb} {} by {names}.", guarded.to));
+        }
+        Decision {
+            at_ms: seen.at_ms,
+            from,
+            to: guarded.to,
+            // JSON has no other numbers than finite ones.
+            wanted: guard::finite(wish.value, from),
+            seen: seen.value,
+            terms: wish.terms.into_iter().filter(|term| term.value.is_finite()).collect(),
+            guards: guarded.changed.iter().map(|name| (*name).to_owned()).collect(),
+            why,
+            revision: self.revision,
+        }
+    }
+
+    /// Missing metrics hold the position; each blindness is told once.
+    fn blind(&mut self, at_ms: u64, why: &str, effects: &mut Vec<Effect>) {
+        let stale = self.state.last_at_ms.is_some_and(|last| at_ms < last);
+        if self.state.blind || stale {
+            return;
+        }
+        self.state.blind = true;
+        effects.push(Effect::Note { text: format!("Loop {} is blind and holds: {why}.", self.name) });
+    }
+
+    /// New params, the same memory. What is not newer than the newest is known already.
+    fn retuned(&mut self, revision: u32, params: &Value, effects: &mut Vec<Effect>) {
+        if revision <= self.newest {
+            return;
+        }
+        self.newest = revision;
+        match self.law.retune(params) {
+            Ok(()) => self.revision = revision,
+            Err(errors) => {
+                let problems: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
+                let text = format!(
+                    "Loop {}: revision {revision} was not accepted, revision {} stays: {}.",
+                    self.name,
+                    self.revision,
+                    problems.join("; ")
+                );
+                effects.push(Effect::Note { text });
+            }
+        }
+    }
+
+    /// The cooldown runs from when the move was true, with the cooldown in force at that time. An answer
+    /// that nothing changed, because another loop's wish won, starts none.
+    fn moved(&mut self, at_ms: u64, to: u32) {
+        let before = self.in_flight.take().map(|in_flight| in_flight.from).or(self.state.replicas);
+        self.refusal = None;
+        if before == Some(to) {
+            return;
+        }
+        // A cast saturates, and the params bound it far below.
+        let cooldown_ms = (self.law.guards().cooldown_s * 1000.0).round() as u64;
+        self.state.cooldown_until_ms = self.state.cooldown_until_ms.max(at_ms.saturating_add(cooldown_ms));
+    }
+
+    fn refused(&mut self, why: String, effects: &mut Vec<Effect>) {
+        let goal = self.in_flight.take().map_or_else(String::new, |in_flight| format!(" to {}", in_flight.to));
+        if self.refusal.as_ref() == Some(&why) {
+            return;
+        }
+        effects.push(Effect::Note { text: format!("Loop {}: the move{goal} was refused: {why}.", self.name) });
+        self.refusal = Some(why);
+    }
+}

@@ -1,0 +1,35 @@
+//! The law: what a job is, what a loop sees and what it decides. Pure: no clock, no chance, no IO.
+//! Compiled for the server and for the browser, so that both know the same words. In reading order:
+
+// What every plugin declares.
+pub mod plugin;
+
+// From that declaration to a form, and back from what was posted.
+pub mod form;
+
+// What a person submits.
+pub mod job;
+
+// What a loop sees of it.
+pub mod observation;
+
+// Where it should be by now.
+pub mod plan;
+
+// What a law answers.
+pub mod decision;
+
+// The laws.
+pub mod controllers;
+
+// What no law may overstep.
+pub mod guard;
+
+// One law at work.
+pub mod control_loop;
+
+// Several at one actuator.
+pub mod join;
+
+// What pages are told of it all.
+pub mod live;

@@ -1,0 +1,42 @@
+//! `asperathos link`: prints a new one-time link that signs in.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::access::tokens;
+use crate::config;
+use crate::store::{Store, StoreError};
+
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// The server's data folder.
+    #[arg(long, env = "ASPERATHOS_DATA", default_value = "data")]
+    data: PathBuf,
+    /// Where the server listens.
+    #[arg(long, env = "ASPERATHOS_LISTEN", default_value = "127.0.0.1:1500")]
+    listen: SocketAddr,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    #[error("there is no store in {0}; start the server first")]
+    NoStore(String),
+    #[error("could not make a link")]
+    Store(#[from] StoreError),
+    #[error("could not print the link")]
+    Print(#[from] std::io::Error),
+}
+
+pub async fn run(args: LinkArgs) -> Result<(), LinkError> {
+    let file = config::database(&args.data);
+    if !file.is_file() {
+        return Err(LinkError::NoStore(args.data.display().to_string()));
+    }
+    let store = Store::open(&file).await?;
+    let secret = tokens::make_link(&store).await?;
+    writeln!(std::io::stdout(), "http://{}/sign-in?token={secret}", args.listen)?;
+    Ok(())
+}

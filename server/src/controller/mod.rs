@@ -1,0 +1,180 @@
+//! Runs a job's control loops: which is due, what it sees, how the wishes of several are joined.
+//! Decisions are made in `control::control_loop` alone; here they are carried to and fro.
+
+use std::collections::BTreeMap;
+
+use control::control_loop::{ControlLoop, Effect, Input};
+use control::decision::Decision;
+use control::job::LoopSpec;
+use control::join::{Join, join};
+use control::live::{LoopView, Mark, MarkKind};
+use control::observation::Observation;
+use control::plugin::{FieldError, PluginSpec};
+use serde_json::Value;
+
+use crate::actuator::{self, Actuator, Scalable};
+
+/// All loops of one job.
+pub struct Loops {
+    running: Vec<Running>,
+}
+
+struct Running {
+    spec: LoopSpec,
+    control: ControlLoop,
+    actuator: Box<dyn Actuator>,
+    revision: u32,
+    /// When it decides next, ms since the job's start.
+    due_ms: u64,
+    /// Its newest wish after the guards, for the join.
+    wish: Option<u32>,
+}
+
+/// What one activation of all due loops came to.
+#[derive(Default)]
+pub struct Outcome {
+    pub samples: Vec<(String, f64)>,
+    pub memories: Vec<(String, Value)>,
+    pub marks: Vec<Mark>,
+}
+
+/// One moment as all loops see it. `metrics` holds what the monitors published, or why not.
+pub struct Moment<'a> {
+    pub wall_ms: i64,
+    pub seen: Observation,
+    pub metrics: &'a BTreeMap<String, f64>,
+    pub blind: Option<&'a str>,
+    /// How many replicas are wanted now.
+    pub wanted: u32,
+}
+
+impl Loops {
+    /// # Errors
+    /// Parameters or memories that no longer fit, each with its loop.
+    pub fn new(specs: &[LoopSpec], views: &[LoopView], memories: &BTreeMap<String, Value>) -> Result<Self, Vec<FieldError>> {
+        let mut running = Vec::new();
+        for (place, spec) in specs.iter().enumerate() {
+            let at = |errors: Vec<FieldError>| errors.into_iter().map(|error| error.under(&format!("loops.{place}"))).collect::<Vec<_>>();
+            let view = views.iter().find(|view| view.name == spec.name);
+            let controller =
+                PluginSpec::new(&spec.controller.kind, view.map_or_else(|| spec.controller.params.clone(), |view| view.params.clone()));
+            let revision = view.map_or(1, |view| view.revision);
+            let control = ControlLoop::new(&spec.name, &controller, revision, memories.get(&spec.name).cloned()).map_err(at)?;
+            let actuator = actuator::build(&spec.actuator).map_err(at)?;
+            running.push(Running { spec: spec.clone(), control, actuator, revision, due_ms: 0, wish: None });
+        }
+        Ok(Self { running })
+    }
+
+    /// Takes over newer tunings. Their memory is kept, so nothing jumps.
+    pub fn retune(&mut self, views: &[LoopView], at_ms: u64, wall_ms: i64, outcome: &mut Outcome) {
+        for one in &mut self.running {
+            let Some(view) = views.iter().find(|view| view.name == one.spec.name && view.revision > one.revision) else { continue };
+            one.revision = view.revision;
+            // The new values are used at once, not at the end of a long interval.
+            one.due_ms = at_ms;
+            let input = Input::Retuned { at_ms, revision: view.revision, params: view.params.clone() };
+            let effects = one.control.handle(input);
+            one.perform(effects, wall_ms, outcome);
+        }
+    }
+
+    /// Lets every due loop decide, joins the wishes by actuator (the greatest wins), and moves.
+    pub fn activate(&mut self, moment: &Moment<'_>, job: &mut dyn Scalable) -> Outcome {
+        let mut outcome = Outcome::default();
+        let at_ms = moment.seen.at_ms;
+        let mut moving = Vec::new();
+        for (place, one) in self.running.iter_mut().enumerate() {
+            if at_ms < one.due_ms {
+                continue;
+            }
+            one.due_ms = at_ms + (one.spec.interval_s * 1000.0) as u64;
+            let input = match moment.metrics.get(&one.spec.metric) {
+                Some(value) => Input::Seen(Observation { value: *value, ..moment.seen.clone() }),
+                None => Input::Blind { at_ms, why: moment.blind.unwrap_or("its metric is not published").to_owned() },
+            };
+            let effects = one.control.handle(input);
+            if one.perform(effects, moment.wall_ms, &mut outcome) {
+                moving.push(place);
+            }
+        }
+        if !moving.is_empty() {
+            self.move_joined(&moving, moment, job, &mut outcome);
+        }
+        outcome
+    }
+
+    fn move_joined(&mut self, moving: &[usize], moment: &Moment<'_>, job: &mut dyn Scalable, outcome: &mut Outcome) {
+        let at_ms = moment.seen.at_ms;
+        let mut kinds: Vec<String> = moving.iter().map(|place| self.running[*place].spec.actuator.kind.clone()).collect();
+        kinds.dedup();
+        for kind in kinds {
+            let wishes: Vec<(String, u32)> = self
+                .running
+                .iter()
+                .filter(|one| one.spec.actuator.kind == kind)
+                .filter_map(|one| Some((one.spec.name.clone(), one.wish?)))
+                .collect();
+            let Some((to, winner)) = join(&wishes, Join::Max) else { continue };
+            let moved = match self.running.iter_mut().find(|one| one.spec.name == winner) {
+                Some(one) if to != moment.wanted => one.actuator.move_to(to, job),
+                _ => Ok(to),
+            };
+            for one in self.running.iter_mut().filter(|one| one.spec.actuator.kind == kind) {
+                let input = match &moved {
+                    Ok(to) => Input::Moved { at_ms, to: *to },
+                    Err(error) => Input::Refused { at_ms, why: error.to_string() },
+                };
+                let effects = one.control.handle(input);
+                one.perform(effects, moment.wall_ms, outcome);
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Turns effects into samples, memories and marks. True when the loop asked for a move.
+    fn perform(&mut self, effects: Vec<Effect>, wall_ms: i64, outcome: &mut Outcome) -> bool {
+        let mut moves = false;
+        for effect in effects {
+            match effect {
+                Effect::Move { to } => {
+                    self.wish = Some(to);
+                    moves = true;
+                }
+                Effect::Remember(memory) => outcome.memories.push((self.spec.name.clone(), memory)),
+                Effect::Decided(decision) => {
+                    self.wish = Some(decision.to);
+                    self.record(decision, wall_ms, outcome);
+                }
+                Effect::Note { text } => outcome.marks.push(Mark {
+                    at: wall_ms,
+                    kind: MarkKind::Info,
+                    text,
+                    loop_name: Some(self.spec.name.clone()),
+                    decision: None,
+                }),
+            }
+        }
+        moves
+    }
+
+    fn record(&self, decision: Decision, wall_ms: i64, outcome: &mut Outcome) {
+        let name = &self.spec.name;
+        if decision.wanted.is_finite() {
+            outcome.samples.push((format!("wish.{name}"), decision.wanted));
+        }
+        for term in decision.terms.iter().filter(|term| term.value.is_finite()) {
+            outcome.samples.push((format!("term.{name}.{}", term.name), term.value));
+        }
+        if decision.from != decision.to {
+            outcome.marks.push(Mark {
+                at: wall_ms,
+                kind: if decision.to > decision.from { MarkKind::More } else { MarkKind::Fewer },
+                text: decision.why.clone(),
+                loop_name: Some(name.clone()),
+                decision: Some(decision),
+            });
+        }
+    }
+}

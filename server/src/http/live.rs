@@ -1,0 +1,119 @@
+//! Live streams: cursors over the store's sequence, resumed by `Last-Event-ID`. Slow clients lag and never lose.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::Stream;
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::Web;
+
+/// Frames read at once.
+const LOT: u32 = 200;
+
+#[derive(Deserialize)]
+pub struct Start {
+    #[serde(default)]
+    after: i64,
+}
+
+/// A reconnect is the same query: the browser says what it saw last.
+fn cursor(headers: &HeaderMap, start: &Start) -> i64 {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    last.unwrap_or(start.after)
+}
+
+type Events = std::pin::Pin<Box<dyn Stream<Item = Result<Event, Infallible>> + Send>>;
+
+fn sse(stream: Events) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(5)))
+}
+
+/// Every frame of one job after the cursor.
+pub async fn job(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    Query(start): Query<Start>,
+    headers: HeaderMap,
+) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
+    let state = Cursor { web: web.clone(), seq: cursor(&headers, &start), changes: web.store.seq(), ready: Vec::new().into_iter() };
+    sse(Box::pin(futures::stream::unfold((state, id), |(mut state, id)| async move {
+        loop {
+            if let Some(event) = state.ready.next() {
+                return Some((Ok(event), (state, id)));
+            }
+            let frames = match state.web.store.frames_after(&id, state.seq, LOT).await {
+                Ok(frames) => frames,
+                Err(error) => {
+                    tracing::error!("live stream of {id}: {error}");
+                    return None;
+                }
+            };
+            if frames.is_empty() {
+                if !state.wait().await {
+                    return None;
+                }
+                continue;
+            }
+            let mut events = Vec::with_capacity(frames.len());
+            for frame in frames {
+                state.seq = frame.seq;
+                if let Ok(event) = Event::default().id(frame.seq.to_string()).json_data(&frame) {
+                    events.push(event);
+                }
+            }
+            state.ready = events.into_iter();
+        }
+    })))
+}
+
+/// Summaries of jobs that changed after the cursor.
+pub async fn jobs(
+    State(web): State<Web>,
+    Query(start): Query<Start>,
+    headers: HeaderMap,
+) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
+    let state = Cursor { web: web.clone(), seq: cursor(&headers, &start), changes: web.store.seq(), ready: Vec::new().into_iter() };
+    sse(Box::pin(futures::stream::unfold(state, |mut state| async move {
+        loop {
+            let (seq, changed) = match state.web.store.jobs_changed_after(state.seq, 1000).await {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::error!("live stream of jobs: {error}");
+                    return None;
+                }
+            };
+            state.seq = state.seq.max(seq);
+            if !changed.is_empty() {
+                // Many jobs tick at the same second: one message carries them all.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                let event = Event::default().id(state.seq.to_string()).json_data(&changed).unwrap_or_default();
+                return Some((Ok(event), state));
+            }
+            if !state.wait().await {
+                return None;
+            }
+        }
+    })))
+}
+
+struct Cursor {
+    web: Web,
+    seq: i64,
+    changes: watch::Receiver<i64>,
+    ready: std::vec::IntoIter<Event>,
+}
+
+impl Cursor {
+    /// Until something was committed; false when the server stops.
+    async fn wait(&mut self) -> bool {
+        tokio::select! {
+            changed = self.changes.changed() => changed.is_ok(),
+            () = self.web.stop.cancelled() => false,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Signing in by a one-time link, and out again.
+
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::Web;
+use super::guard::{COOKIE, refuse};
+use crate::access::tokens;
+
+#[derive(Deserialize)]
+pub struct Link {
+    token: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Only paths of this server.
+fn next_page(next: &str) -> &str {
+    if next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']) { next } else { "/" }
+}
+
+/// Signs in at once. Links are good once and for a quarter of an hour.
+pub async fn page(State(web): State<Web>, Query(link): Query<Link>) -> Response {
+    enter(&web, &link).await
+}
+
+pub async fn sign_in(State(web): State<Web>, Form(link): Form<Link>) -> Response {
+    enter(&web, &link).await
+}
+
+async fn enter(web: &Web, link: &Link) -> Response {
+    match tokens::open_session(&web.store, &link.token).await {
+        Ok(Some(secret)) => {
+            let seconds = tokens::SESSION_MS / 1000;
+            let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}");
+            ([(SET_COOKIE, cookie)], Redirect::to(next_page(&link.next))).into_response()
+        }
+        Ok(None) => (
+            StatusCode::UNAUTHORIZED,
+            Html("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Asperathos</title><p>This link was used already or is too old. \
+                  <code>asperathos link</code> prints a new one.</p></html>"),
+        )
+            .into_response(),
+        Err(error) => {
+            tracing::error!("could not sign in: {error}");
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "the store did not answer")
+        }
+    }
+}
+
+pub async fn sign_out() -> Response {
+    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+    ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response()
+}

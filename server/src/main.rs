@@ -1,0 +1,65 @@
+//! Asperathos: control of batch applications by their goal. One binary: server, worker and small tools.
+
+mod access;
+mod actuator;
+mod backend;
+mod cli;
+mod clock;
+mod config;
+mod controller;
+mod http;
+mod manager;
+mod monitor;
+mod platform;
+mod queue;
+mod store;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(version, about = "Control of batch applications by their goal")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server: pages, API, control loops.
+    Serve(config::Settings),
+    /// Print a new one-time link that signs in.
+    Link(cli::link::LinkArgs),
+    /// Send a JSON submission to a running server.
+    Submit(cli::submit::SubmitArgs),
+    /// Turn any program into a worker: take an item, run it, publish its output.
+    Worker(cli::worker::WorkerArgs),
+    /// Serve a bare job queue, for trying clients and for benches.
+    Queue(cli::queue::QueueArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("TLS was set up already");
+    }
+    let ended = match Arguments::parse().command {
+        Command::Serve(settings) => done(cli::serve::run(settings).await),
+        Command::Link(args) => done(cli::link::run(args).await),
+        Command::Submit(args) => done(cli::submit::run(args).await),
+        Command::Queue(args) => done(cli::queue::run(args).await),
+        Command::Worker(args) => cli::worker::run(args).await.map_err(|error| words::chain(&error)),
+    };
+    ended.unwrap_or_else(|message| {
+        tracing::error!("{message}");
+        ExitCode::FAILURE
+    })
+}
+
+fn done<E: std::error::Error>(result: Result<(), E>) -> Result<ExitCode, String> {
+    result.map(|()| ExitCode::SUCCESS).map_err(|error| words::chain(&error))
+}

@@ -1,0 +1,296 @@
+//! Receives submissions and triggers every other step: one reconciler a job.
+
+pub mod form;
+pub mod job;
+pub mod replicas;
+pub mod submission;
+pub mod workload;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use app::api::error::ApiError;
+use app::backend::JobCommand;
+use control::controllers;
+use control::job::JobSpec;
+use control::live::{JobSummary, Mark};
+use control::plugin::PluginSpec;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::now_ms;
+use crate::config::Settings;
+use crate::platform::{self, Exit, Platform};
+use crate::queue::{Queue, Queues};
+use crate::store::{JobRow, NewJob, Store};
+use crate::words::chain;
+
+/// Most jobs that are not ended at one time.
+const LIVING_LIMIT: usize = 1000;
+
+/// What a job's task can be told. Nothing in it but the wish: the task re-reads the truth.
+pub enum Nudge {
+    Command(JobCommand),
+    /// A tuning was stored.
+    Retuned,
+    /// Items came back by hand.
+    Retried,
+    /// The server stops. `end_replicas`: give items back and end the processes; else leave them working.
+    Shutdown {
+        end_replicas: bool,
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// The parts that every job's task uses.
+pub struct Shared {
+    pub settings: Settings,
+    pub store: Store,
+    pub queues: Arc<Queues>,
+    platforms: Mutex<HashMap<String, Arc<dyn Platform>>>,
+    /// How replicas ended that no task has asked about yet: one reaper serves all jobs.
+    exits: Mutex<HashMap<String, Vec<(String, Exit)>>>,
+}
+
+#[derive(Clone)]
+pub struct Manager {
+    pub shared: Arc<Shared>,
+    tasks: Arc<Mutex<HashMap<String, mpsc::Sender<Nudge>>>>,
+}
+
+impl Shared {
+    pub fn platform(&self, kind: &str) -> Option<Arc<dyn Platform>> {
+        let mut platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(platform) = platforms.get(kind) {
+            return Some(platform.clone());
+        }
+        let built = platform::build(kind, &self.settings.data)?;
+        platforms.insert(kind.to_owned(), built.clone());
+        Some(built)
+    }
+
+    /// How replicas of this job ended since the last call.
+    pub fn exits_of(&self, job: &str) -> Vec<(String, Exit)> {
+        let reaped: Vec<(String, Exit)> = {
+            let platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+            platforms.values().flat_map(|platform| platform.reap()).collect()
+        };
+        let mut exits = self.exits.lock().unwrap_or_else(PoisonError::into_inner);
+        for (replica, exit) in reaped {
+            let owner = replica.rsplit_once("-r").map_or(replica.as_str(), |(job, _)| job).to_owned();
+            exits.entry(owner).or_default().push((replica, exit));
+        }
+        exits.remove(job).unwrap_or_default()
+    }
+
+    /// Keeps every replica's logs within their limits.
+    pub fn trim_logs(&self) {
+        let platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+        for platform in platforms.values() {
+            platform.trim();
+        }
+    }
+}
+
+impl Manager {
+    pub fn new(settings: Settings, store: Store, queues: Arc<Queues>) -> Self {
+        let shared = Shared { settings, store, queues, platforms: Mutex::default(), exits: Mutex::default() };
+        Self { shared: Arc::new(shared), tasks: Arc::default() }
+    }
+
+    /// Begins again with every job that had not ended.
+    pub async fn recover(&self) -> Result<usize, ApiError> {
+        let rows = self.shared.store.unfinished().await.map_err(|error| internal(&error))?;
+        let count = rows.len();
+        for row in rows {
+            self.spawn(row);
+        }
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
+            loop {
+                second.tick().await;
+                shared.trim_logs();
+            }
+        });
+        Ok(count)
+    }
+
+    fn spawn(&self, row: JobRow) {
+        let (sender, receiver) = mpsc::channel(64);
+        let id = row.id.clone();
+        self.tasks().insert(id.clone(), sender);
+        let (shared, tasks) = (self.shared.clone(), self.tasks.clone());
+        tokio::spawn(async move {
+            // A task that panics must not take its job's entry with it unnoticed.
+            let ended = tokio::spawn(job::run(shared, row, receiver)).await;
+            if let Err(error) = ended {
+                tracing::error!("job {id}: its task ended unexpectedly: {error}");
+            }
+            tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        });
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<Nudge>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates a job from a checked submission; answers with its id once it is durable.
+    pub async fn submit(&self, spec: JobSpec, by: &str) -> Result<String, ApiError> {
+        if self.tasks().len() >= LIVING_LIMIT {
+            return Err(ApiError::Conflict { message: format!("{LIVING_LIMIT} jobs are running already; wait until one has ended") });
+        }
+        if let control::job::Workload::Upload { upload } = &spec.workload
+            && !workload::upload_file(&self.uploads(), upload).is_file()
+        {
+            let message = "there is no such upload any more; upload the file again";
+            return Err(ApiError::Invalid { errors: vec![control::plugin::FieldError::new("workload.upload", message)] });
+        }
+        let id = new_id();
+        let now = now_ms();
+        let deadline_at = now + (spec.objective.deadline_s * 1000.0) as i64;
+        let job = NewJob { id: id.clone(), spec, submitted_at: now, deadline_at, by: by.to_owned() };
+        self.shared.store.insert_job(job).await.map_err(|error| internal(&error))?;
+        let row = self.row(&id).await?;
+        self.spawn(row);
+        Ok(id)
+    }
+
+    pub fn uploads(&self) -> PathBuf {
+        self.shared.settings.uploads()
+    }
+
+    pub async fn row(&self, id: &str) -> Result<JobRow, ApiError> {
+        let row = self.shared.store.job(id).await.map_err(|error| internal(&error))?;
+        row.ok_or_else(|| ApiError::NotFound { what: format!("job {id}") })
+    }
+
+    /// The queue of a job, living or ended.
+    pub fn queue(&self, id: &str) -> Result<Arc<Queue>, ApiError> {
+        let queue = self.shared.queues.load(id).map_err(|error| internal(&error))?;
+        queue.ok_or_else(|| ApiError::NotFound { what: format!("the queue of job {id}") })
+    }
+
+    pub async fn command(&self, id: &str, command: JobCommand) -> Result<(), ApiError> {
+        let row = self.row(id).await?;
+        if row.phase.ended() {
+            return Err(ApiError::Conflict { message: format!("job {id} has ended: it is {}", row.phase.word()) });
+        }
+        self.nudge(id, Nudge::Command(command)).await
+    }
+
+    async fn nudge(&self, id: &str, nudge: Nudge) -> Result<(), ApiError> {
+        let sender = self.tasks().get(id).cloned();
+        match sender {
+            Some(sender) if sender.send(nudge).await.is_ok() => Ok(()),
+            _ => Err(ApiError::Conflict { message: format!("job {id} is not running") }),
+        }
+    }
+
+    /// Stores a new revision of a loop's parameters; the running loop uses it at its next activation.
+    pub async fn tune(&self, id: &str, loop_name: &str, base_revision: u32, params: Value, by: &str) -> Result<u32, ApiError> {
+        let row = self.row(id).await?;
+        let Some(spec) = row.spec.loops.iter().find(|spec| spec.name == loop_name) else {
+            return Err(ApiError::NotFound { what: format!("loop {loop_name} of job {id}") });
+        };
+        let law = controllers::law(&spec.controller.kind, &params, None).map_err(|errors| ApiError::Invalid { errors })?;
+        let stored = self.shared.store.add_tuning(id, loop_name, base_revision, law.params(), by, now_ms());
+        match stored.await.map_err(|error| internal(&error))? {
+            Ok(view) => {
+                // An ended job keeps the revision for its record; there is nobody to tell.
+                let _ = self.nudge(id, Nudge::Retuned).await;
+                Ok(view.revision)
+            }
+            Err(conflict) => Err(ApiError::Conflict {
+                message: format!(
+                    "{} has set revision {} in the meantime; look at it and apply yours again",
+                    conflict.current.author, conflict.current.revision
+                ),
+            }),
+        }
+    }
+
+    pub async fn retry(&self, id: &str, indexes: &[u64]) -> Result<u64, ApiError> {
+        let row = self.row(id).await?;
+        if row.phase.ended() {
+            return Err(ApiError::Conflict { message: format!("job {id} has ended: submit its dead items as a new job") });
+        }
+        let count = self.queue(id)?.retry(indexes).map_err(|error| internal(&error))?;
+        self.nudge(id, Nudge::Retried).await?;
+        Ok(count)
+    }
+
+    /// Removes an ended job with its items, results, samples and logs.
+    pub async fn delete(&self, id: &str) -> Result<(), ApiError> {
+        let row = self.row(id).await?;
+        if !row.phase.ended() || self.tasks().contains_key(id) {
+            return Err(ApiError::Conflict { message: format!("job {id} is {}: stop or terminate it first", row.phase.word()) });
+        }
+        self.shared.queues.delete(id).map_err(|error| internal(&error))?;
+        self.shared.store.delete_job(id).await.map_err(|error| internal(&error))?;
+        let folder = self.shared.settings.data.join("jobs").join(id);
+        match tokio::fs::remove_dir_all(&folder).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!("job {id}: its folder could not be removed: {error}");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells every job's task that the server stops, and waits for them.
+    pub async fn shutdown(&self, end_replicas: bool) {
+        let senders: Vec<_> = self.tasks().drain().map(|(_, sender)| sender).collect();
+        let mut waits = Vec::new();
+        for sender in senders {
+            let (done, wait) = oneshot::channel();
+            if sender.send(Nudge::Shutdown { end_replicas, done }).await.is_ok() {
+                waits.push(wait);
+            }
+        }
+        let all = futures::future::join_all(waits);
+        if tokio::time::timeout(std::time::Duration::from_secs(30), all).await.is_err() {
+            tracing::warn!("some jobs did not stop within 30 s; their replicas are looked for at the next start");
+        }
+    }
+}
+
+/// `kj-` and sixteen characters, eighty random bits.
+fn new_id() -> String {
+    let random = ulid::Ulid::new().to_string().to_lowercase();
+    format!("kj-{}", &random[10..])
+}
+
+/// Checks a plugin choice against the platforms of this server.
+pub fn platform_of(shared: &Shared, spec: &PluginSpec) -> Result<Arc<dyn Platform>, String> {
+    shared.platform(&spec.kind).ok_or_else(|| format!("this server has no platform {}", spec.kind))
+}
+
+/// A summary with what only the queue and the replicas know.
+pub fn summary(row: &JobRow, queue: Option<&Queue>, replicas: control::live::ReplicaCounts) -> JobSummary {
+    let mut summary = row.summary.clone();
+    summary.phase = row.phase;
+    summary.reason.clone_from(&row.reason);
+    summary.started_at = row.started_at;
+    summary.ended_at = row.ended_at;
+    summary.replicas = replicas;
+    if let Some(queue) = queue {
+        let service = queue.service();
+        summary.items = queue.counts();
+        summary.service_p50_s = service.p50_s;
+        summary.service_p95_s = service.p95_s;
+    }
+    summary
+}
+
+pub fn internal(error: &dyn std::error::Error) -> ApiError {
+    let message = chain(error);
+    tracing::error!("{message}");
+    ApiError::Internal { message }
+}
+
+/// A mark without a loop.
+pub fn mark(kind: control::live::MarkKind, text: String) -> Mark {
+    Mark { at: now_ms(), kind, text, loop_name: None, decision: None }
+}

@@ -1,0 +1,407 @@
+//! The replicas of one job: started, adopted, drained and ended, so that there are as many as wanted.
+
+mod view;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control::live::{Mark, MarkKind, ReplicaState, ReplicaView};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::actuator::Scalable;
+use crate::clock::now_ms;
+use crate::platform::backoff::{self, Ended};
+use crate::platform::local::address;
+use crate::platform::{Exit, Handle, Launch, Platform};
+use crate::queue::Queue;
+use crate::store::{ReplicaRow, Store, StoreError};
+
+/// Ended replicas that stay visible on the page.
+const SHOWN_ENDED: usize = 20;
+
+pub struct Replicas {
+    job: String,
+    params: Value,
+    grace: Duration,
+    platform: Arc<dyn Platform>,
+    queue: Arc<Queue>,
+    store: Store,
+    next: u64,
+    living: Vec<Replica>,
+    ended: VecDeque<ReplicaView>,
+    wanted: u32,
+    drain_ms: i64,
+    /// How the newest replicas ended, for the back-off.
+    exits: Vec<Ended>,
+    /// Sentences and marks since the last tick.
+    marks: Vec<Mark>,
+    sampled_at: i64,
+}
+
+struct Replica {
+    row: ReplicaRow,
+    handle: Handle,
+    served: CancellationToken,
+    draining_since: Option<i64>,
+    /// The platform is ending it now.
+    ending: bool,
+    cpu_s: Option<f64>,
+    cpu: f64,
+    memory_bytes: u64,
+}
+
+impl Scalable for Replicas {
+    fn want(&mut self, replicas: u32, drain_s: f64) {
+        self.wanted = replicas;
+        self.drain_ms = (drain_s * 1000.0) as i64;
+    }
+}
+
+impl Replicas {
+    pub fn new(job: &str, params: Value, platform: Arc<dyn Platform>, queue: Arc<Queue>, store: Store, wanted: u32) -> Self {
+        let grace = platform.grace(&params);
+        Self {
+            job: job.to_owned(),
+            params,
+            grace,
+            platform,
+            queue,
+            store,
+            next: 1,
+            living: Vec::new(),
+            ended: VecDeque::new(),
+            wanted,
+            drain_ms: 120_000,
+            exits: Vec::new(),
+            marks: Vec::new(),
+            sampled_at: now_ms(),
+        }
+    }
+
+    /// After a restart: takes over what still lives, ends the records of what does not, gives its items back.
+    pub async fn recover(&mut self, rows: Vec<ReplicaRow>) -> Result<(), StoreError> {
+        for mut row in rows {
+            self.next = self.next.max(number(&row.id) + 1);
+            if row.ended_at.is_some() {
+                continue;
+            }
+            let stored = row.handle.clone().and_then(|handle| serde_json::from_value::<Handle>(handle).ok());
+            let handle = match stored {
+                Some(handle) => self.platform.alive(&handle).then_some(handle),
+                None => self.platform.find(&row.id),
+            };
+            let address = row.addr.parse::<SocketAddr>().ok();
+            let listener = match (&handle, address) {
+                (Some(_), Some(address)) => address::listen(Some(address)).await.ok(),
+                _ => None,
+            };
+            match (handle, listener) {
+                (Some(handle), Some((listener, _))) => {
+                    row.handle = serde_json::to_value(&handle).ok();
+                    self.store.put_replica(&row).await?;
+                    let served = self.serve(&row.id, listener);
+                    self.living.push(Replica {
+                        row,
+                        handle,
+                        served,
+                        draining_since: None,
+                        ending: false,
+                        cpu_s: None,
+                        cpu: 0.0,
+                        memory_bytes: 0,
+                    });
+                }
+                (Some(handle), None) => {
+                    // Its address cannot be had again: it could never reach its queue.
+                    if let Err(error) = self.platform.end(&handle, Duration::ZERO).await {
+                        tracing::warn!("replica {} could not be ended: {error}", row.id);
+                    }
+                    self.close(row, false, Exit::Unknown.words()).await?;
+                }
+                (None, _) => self.close(row, false, Exit::Unknown.words()).await?,
+            }
+        }
+        let names: Vec<String> = self.living.iter().map(|one| one.row.id.clone()).collect();
+        if let Err(error) = self.queue.reconcile(&names) {
+            tracing::error!("job {}: items of ended replicas could not be given back: {error}", self.job);
+        }
+        if !names.is_empty() {
+            self.mark(MarkKind::Info, format!("The server is back: {} of its replicas were working on and are taken over.", names.len()));
+        }
+        Ok(())
+    }
+
+    fn serve(&self, replica: &str, listener: tokio::net::TcpListener) -> CancellationToken {
+        let served = CancellationToken::new();
+        let (queue, replica, stop) = (self.queue.clone(), replica.to_owned(), served.clone());
+        tokio::spawn(async move { queue.serve(replica, listener, stop).await });
+        served
+    }
+
+    fn mark(&mut self, kind: MarkKind, text: String) {
+        self.marks.push(Mark { at: now_ms(), kind, text, loop_name: None, decision: None });
+    }
+
+    pub fn take_marks(&mut self) -> Vec<Mark> {
+        std::mem::take(&mut self.marks)
+    }
+
+    pub fn wanted(&self) -> u32 {
+        self.wanted
+    }
+
+    pub fn none_left(&self) -> bool {
+        self.living.is_empty()
+    }
+
+    /// Notes what ended since the last call and gives its items back at once.
+    pub async fn collect(&mut self, exits: &[(String, Exit)]) -> Result<(), StoreError> {
+        let mut place = 0;
+        while place < self.living.len() {
+            let one = &self.living[place];
+            let exit = exits.iter().find(|(replica, _)| *replica == one.row.id).map(|(_, exit)| *exit);
+            let Some(exit) = exit else {
+                place += 1;
+                continue;
+            };
+            let one = self.living.remove(place);
+            one.served.cancel();
+            let asked = one.ending || one.draining_since.is_some();
+            let done = self.queue.items_done(&one.row.id);
+            // What the main process left behind goes with it.
+            if let Err(error) = self.platform.end(&one.handle, Duration::ZERO).await {
+                tracing::warn!("replica {}: its remaining processes could not be ended: {error}", one.row.id);
+            }
+            if !asked {
+                self.exits.push(Ended { at_ms: now_ms(), exit, items_done: done });
+                if !exit.clean() {
+                    self.mark(
+                        MarkKind::Failure,
+                        format!("Replica {} ended: {}.{}", short(&one.row.id), exit.words(), self.last_words(&one.row.id)),
+                    );
+                }
+            }
+            let words = if asked { "ended as decided".to_owned() } else { exit.words() };
+            self.close(one.row, exit.clean(), words).await?;
+        }
+        Ok(())
+    }
+
+    /// The end of its error output says most about a crash.
+    fn last_words(&self, replica: &str) -> String {
+        let log = self.platform.log(replica, crate::platform::LogStream::Stderr, None);
+        let text = log.map(|chunk| chunk.text).unwrap_or_default();
+        let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let line: String = line.chars().take(200).collect();
+        if line.is_empty() { String::new() } else { format!(" It said last: {line}") }
+    }
+
+    async fn close(&mut self, mut row: ReplicaRow, clean: bool, words: String) -> Result<(), StoreError> {
+        let back = match self.queue.replica_ended(&row.id, clean, &words) {
+            Ok(back) => back,
+            Err(error) => {
+                tracing::error!("replica {}: its items could not be given back: {error}", row.id);
+                0
+            }
+        };
+        if back > 0 {
+            self.mark(MarkKind::Info, format!("{back} item(s) of replica {} went back to the queue.", short(&row.id)));
+        }
+        row.items_done = self.queue.items_done(&row.id);
+        "ended".clone_into(&mut row.state);
+        row.ended_at = Some(now_ms());
+        row.ended = Some(words.clone());
+        self.store.put_replica(&row).await?;
+        self.ended.push_back(ReplicaView {
+            id: row.id,
+            state: ReplicaState::Ended,
+            started_at: row.started_at,
+            pid: None,
+            holds: Vec::new(),
+            cpu: 0.0,
+            memory_bytes: 0,
+            items_done: row.items_done,
+            ended: Some(words),
+        });
+        while self.ended.len() > SHOWN_ENDED {
+            self.ended.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Brings the number of replicas to what is wanted. Asking twice is harmless.
+    pub async fn reconcile(&mut self) -> Result<(), StoreError> {
+        let now = now_ms();
+        self.end_drained(now);
+        let active = self.living.iter().filter(|one| one.draining_since.is_none() && !one.ending).count() as u32;
+        if active > self.wanted {
+            self.choose(active - self.wanted, now);
+        } else if active < self.wanted {
+            let missing = self.recall(self.wanted - active);
+            self.start(missing, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Starves the replicas that lose least: those that hold nothing, then those that began last.
+    fn choose(&mut self, count: u32, now: i64) {
+        let queue = self.queue.clone();
+        let mut places: Vec<usize> =
+            (0..self.living.len()).filter(|place| self.living[*place].draining_since.is_none() && !self.living[*place].ending).collect();
+        places.sort_by_key(|place| {
+            let one = &self.living[*place];
+            (!queue.holds(&one.row.id).is_empty(), std::cmp::Reverse(one.row.started_at))
+        });
+        for place in places.into_iter().take(count as usize) {
+            let one = &mut self.living[place];
+            one.draining_since = Some(now);
+            self.queue.starve(&one.row.id, true);
+        }
+    }
+
+    /// Takes draining replicas back before new ones are started; answers how many are still missing.
+    fn recall(&mut self, mut missing: u32) -> u32 {
+        for one in self.living.iter_mut().filter(|one| one.draining_since.is_some() && !one.ending) {
+            if missing == 0 {
+                break;
+            }
+            one.draining_since = None;
+            self.queue.starve(&one.row.id, false);
+            missing -= 1;
+        }
+        missing
+    }
+
+    fn end_drained(&mut self, now: i64) {
+        for one in self.living.iter_mut().filter(|one| !one.ending) {
+            let Some(since) = one.draining_since else { continue };
+            let idle = self.queue.holds(&one.row.id).is_empty();
+            if idle || now - since >= self.drain_ms {
+                one.ending = true;
+                let (platform, handle, grace) = (self.platform.clone(), one.handle.clone(), self.grace);
+                tokio::spawn(async move {
+                    if let Err(error) = platform.end(&handle, grace).await {
+                        tracing::warn!("replica {} could not be ended: {error}", handle.replica);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Never more than there are waiting items for them, and not while crashes hold it back.
+    async fn start(&mut self, missing: u32, now: i64) -> Result<(), StoreError> {
+        let unfed = self.living.iter().filter(|one| one.draining_since.is_none() && !self.queue.took_any(&one.row.id)).count() as u64;
+        let missing = u64::from(missing).min(self.queue.counts().waiting.saturating_sub(unfed));
+        if missing == 0 || self.held_back(now) {
+            return Ok(());
+        }
+        for _ in 0..missing {
+            if let Err(why) = self.start_one(now).await? {
+                self.exits.push(Ended { at_ms: now, exit: Exit::Code(127), items_done: 0 });
+                self.mark(MarkKind::Failure, format!("A replica could not be started: {why}."));
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn held_back(&mut self, now: i64) -> bool {
+        let keep = self.exits.len().saturating_sub(64);
+        self.exits.drain(..keep);
+        backoff::after(&self.exits).is_some_and(|pause| now < pause.until_ms)
+    }
+
+    /// What keeps new replicas from starting, in words, when something does.
+    pub fn trouble(&self) -> Option<String> {
+        let pause = backoff::after(&self.exits)?;
+        (now_ms() < pause.until_ms).then_some(pause.why)
+    }
+
+    async fn start_one(&mut self, now: i64) -> Result<Result<(), String>, StoreError> {
+        let id = format!("{}-r{}", self.job, self.next);
+        self.next += 1;
+        let (listener, address) = match address::listen(None).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(format!("no loopback address is free ({error})"))),
+        };
+        let mut row = ReplicaRow {
+            id: id.clone(),
+            job: self.job.clone(),
+            addr: address.to_string(),
+            handle: None,
+            state: "starting".to_owned(),
+            started_at: now,
+            ended_at: None,
+            ended: None,
+            items_done: 0,
+        };
+        // Recorded before it exists, so that a crash in between leaves nothing unknown.
+        self.store.put_replica(&row).await?;
+        let served = self.serve(&id, listener);
+        let launch = Launch {
+            job: self.job.clone(),
+            replica: id.clone(),
+            params: self.params.clone(),
+            redis_host: address.ip(),
+            redis_port: address.port(),
+            extra_env: Vec::new(),
+        };
+        let handle = match self.platform.start(&launch).await {
+            Ok(handle) => handle,
+            Err(error) => {
+                served.cancel();
+                "ended".clone_into(&mut row.state);
+                row.ended_at = Some(now);
+                row.ended = Some(error.to_string());
+                self.store.put_replica(&row).await?;
+                return Ok(Err(crate::words::chain(&error)));
+            }
+        };
+        row.handle = serde_json::to_value(&handle).ok();
+        self.store.put_replica(&row).await?;
+        self.living.push(Replica { row, handle, served, draining_since: None, ending: false, cpu_s: None, cpu: 0.0, memory_bytes: 0 });
+        Ok(Ok(()))
+    }
+
+    /// Starves everybody: they finish what they hold and go. `drain` bounds how long that may take.
+    pub fn drain_all(&mut self, drain: Duration) {
+        self.wanted = 0;
+        self.drain_ms = i64::try_from(drain.as_millis()).unwrap_or(i64::MAX);
+        let active = self.living.len() as u32;
+        self.choose(active, now_ms());
+    }
+
+    /// Ends everybody now, whole trees, and waits until they are gone.
+    pub async fn end_all(&mut self, grace: Duration) -> Result<(), StoreError> {
+        self.wanted = 0;
+        let ends = self.living.iter().map(|one| self.platform.end(&one.handle, grace));
+        for (one, ended) in self.living.iter().zip(futures::future::join_all(ends).await) {
+            if let Err(error) = ended {
+                tracing::warn!("replica {} could not be ended: {error}", one.row.id);
+            }
+        }
+        for one in std::mem::take(&mut self.living) {
+            one.served.cancel();
+            self.close(one.row, false, "ended with its job".to_owned()).await?;
+        }
+        match self.platform.sweep(&self.job).await {
+            Ok(0) => {}
+            Ok(left) => tracing::warn!("job {}: {left} processes had left their replicas and were ended", self.job),
+            Err(error) => tracing::error!("job {}: could not look for processes left behind: {error}", self.job),
+        }
+        Ok(())
+    }
+}
+
+/// `kj-…-r12` → 12.
+fn number(id: &str) -> u64 {
+    id.rsplit_once("-r").and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
+}
+
+/// The part of a replica's id that people read.
+fn short(id: &str) -> &str {
+    id.rsplit('-').next().unwrap_or(id)
+}

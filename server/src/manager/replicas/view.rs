@@ -1,0 +1,72 @@
+//! What a job's replicas look like: their states, counts, CPU and memory.
+
+use control::live::{ReplicaCounts, ReplicaState, ReplicaView};
+
+use super::{Replica, Replicas};
+use crate::clock::now_ms;
+use crate::platform::Handle;
+
+impl Replicas {
+    /// Reads CPU and memory of every tree. Called once a tick.
+    pub fn sample(&mut self) {
+        let now = now_ms();
+        let seconds = (now - self.sampled_at).max(1) as f64 / 1000.0;
+        self.sampled_at = now;
+        let handles: Vec<Handle> = self.living.iter().map(|one| one.handle.clone()).collect();
+        if handles.is_empty() {
+            return;
+        }
+        for (one, usage) in self.living.iter_mut().zip(self.platform.usage(&handles)) {
+            one.cpu = one.cpu_s.map_or(0.0, |before| ((usage.cpu_s - before) / seconds).max(0.0));
+            one.cpu_s = Some(usage.cpu_s);
+            one.memory_bytes = usage.memory_bytes;
+        }
+    }
+
+    pub fn cpu(&self) -> Vec<f64> {
+        self.living.iter().map(|one| one.cpu).collect()
+    }
+
+    pub fn memory_bytes(&self) -> u64 {
+        self.living.iter().map(|one| one.memory_bytes).sum()
+    }
+
+    pub fn counts(&self) -> ReplicaCounts {
+        let mut counts = ReplicaCounts { wanted: self.wanted, ..ReplicaCounts::default() };
+        for one in &self.living {
+            match self.state(one) {
+                ReplicaState::Draining => counts.draining += 1,
+                ReplicaState::Starting => counts.starting += 1,
+                _ => counts.running += 1,
+            }
+        }
+        counts
+    }
+
+    fn state(&self, one: &Replica) -> ReplicaState {
+        if one.ending || one.draining_since.is_some() {
+            ReplicaState::Draining
+        } else if !self.queue.took_any(&one.row.id) {
+            ReplicaState::Starting
+        } else if self.queue.holds(&one.row.id).is_empty() {
+            ReplicaState::Idle
+        } else {
+            ReplicaState::Busy
+        }
+    }
+
+    pub fn views(&self) -> Vec<ReplicaView> {
+        let living = self.living.iter().map(|one| ReplicaView {
+            id: one.row.id.clone(),
+            state: self.state(one),
+            started_at: one.row.started_at,
+            pid: Some(one.handle.pid),
+            holds: self.queue.holds(&one.row.id),
+            cpu: one.cpu,
+            memory_bytes: one.memory_bytes,
+            items_done: self.queue.items_done(&one.row.id),
+            ended: None,
+        });
+        living.chain(self.ended.iter().rev().cloned()).collect()
+    }
+}

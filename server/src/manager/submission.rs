@@ -1,0 +1,340 @@
+//! A submission, parsed and checked whole before anything is created: every problem, each by its field.
+
+mod sections;
+
+use std::collections::BTreeSet;
+
+use control::controllers;
+use control::form;
+use control::job::{Bounds, JobSpec, LoopSpec, Objective, Order, QueueSpec, Workload};
+use control::plugin::{FieldError, PluginSpec};
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use self::sections::{Head, LoopParams, ObjectiveParams, OrderParam, QueueParams, ReplicaParams};
+use crate::monitor::unknown;
+use crate::{actuator, monitor, platform};
+
+/// Longest inline workload, bytes. Longer ones are uploaded.
+pub const INLINE_LIMIT: usize = 8 << 20;
+/// Longest item, bytes.
+pub const ITEM_LIMIT: usize = 1 << 20;
+/// Most monitors, and most loops, of one job.
+const PLUGINS_LIMIT: usize = 16;
+
+/// Fields of a submission's top level.
+const SECTIONS: &[&str] = &["name", "platform", "workload", "objective", "replicas", "monitors", "loops", "queue"];
+
+/// Collects problems while the sections are read.
+#[derive(Default)]
+struct Problems(Vec<FieldError>);
+
+impl Problems {
+    fn add(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(FieldError::new(field, message));
+    }
+
+    fn take<T>(&mut self, prefix: &str, result: Result<T, Vec<FieldError>>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(errors) => {
+                self.0.extend(errors.into_iter().map(|error| error.under(prefix)));
+                None
+            }
+        }
+    }
+
+    fn section<P>(&mut self, prefix: &str, value: Option<&Value>) -> Option<P>
+    where
+        P: Serialize + DeserializeOwned + JsonSchema + Validate<Context = ()> + Default + Clone + Send + Sync,
+    {
+        let empty = json!({});
+        self.take(prefix, form::parse::<P>(value.unwrap_or(&empty)))
+    }
+}
+
+/// Reads a JSON submission. Missing sections take defaults where a default makes sense.
+///
+/// # Errors
+/// All problems at once, each with the dotted path of its field.
+pub fn parse(body: &Value) -> Result<JobSpec, Vec<FieldError>> {
+    let Some(fields) = body.as_object() else {
+        return Err(vec![FieldError::new("", "must be a JSON object with at least name, platform and workload")]);
+    };
+    let mut problems = Problems::default();
+    for name in fields.keys().filter(|name| !SECTIONS.contains(&name.as_str())) {
+        problems.add(name, format!("is not a field of a submission; known are {}", SECTIONS.join(", ")));
+    }
+
+    let name = fields.get("name").cloned().unwrap_or(json!(""));
+    let head = problems.section::<Head>("", Some(&json!({ "name": name })));
+    let objective = problems.section::<ObjectiveParams>("objective", fields.get("objective"));
+    if fields.get("objective").is_none_or(|objective| objective.get("deadline_s").is_none()) {
+        problems.add("objective.deadline_s", "is missing; it is the number of seconds from the submission to the wanted end");
+    }
+    let replicas = problems.section::<ReplicaParams>("replicas", fields.get("replicas"));
+    if let Some(replicas) = &replicas {
+        bounds(replicas, &mut problems);
+    }
+    let queue = problems.section::<QueueParams>("queue", fields.get("queue"));
+    let platform = platform_spec(fields.get("platform"), &mut problems);
+    let workload = workload(fields.get("workload"), &mut problems);
+    let monitors = monitors(fields.get("monitors"), &mut problems);
+    let loops = loops(fields.get("loops"), &monitors, &mut problems);
+
+    match (head, objective, replicas, queue, platform, workload) {
+        (Some(head), Some(objective), Some(replicas), Some(queue), Some(platform), Some(workload)) if problems.0.is_empty() => {
+            Ok(JobSpec {
+                name: head.name.trim().to_owned(),
+                platform,
+                workload,
+                objective: Objective { deadline_s: objective.deadline_s },
+                replicas: Bounds { min: replicas.min, max: replicas.max, initial: replicas.initial },
+                monitors,
+                loops,
+                queue: QueueSpec {
+                    max_attempts: queue.max_attempts,
+                    order: match queue.order {
+                        OrderParam::Fifo => Order::Fifo,
+                        OrderParam::Lifo => Order::Lifo,
+                    },
+                },
+            })
+        }
+        _ => Err(problems.0),
+    }
+}
+
+fn bounds(replicas: &ReplicaParams, problems: &mut Problems) {
+    if replicas.min > replicas.max {
+        problems.add("replicas.min", format!("must not be above replicas.max, which is {}; was {}", replicas.max, replicas.min));
+    } else if !(replicas.min..=replicas.max).contains(&replicas.initial) {
+        problems.add(
+            "replicas.initial",
+            format!("must be between replicas.min and replicas.max, {} to {}; was {}", replicas.min, replicas.max, replicas.initial),
+        );
+    }
+}
+
+fn platform_spec(value: Option<&Value>, problems: &mut Problems) -> Option<PluginSpec> {
+    let Some(value) = value else {
+        problems.add("platform", "is missing; such as {\"kind\": \"local\", \"params\": {\"command\": [\"./work\"]}}");
+        return None;
+    };
+    let spec = plugin_spec("platform", value, problems)?;
+    problems.take("platform", platform::check(&spec))?;
+    Some(spec)
+}
+
+/// `{"kind", "params"}` with nothing else in it.
+fn plugin_spec(prefix: &str, value: &Value, problems: &mut Problems) -> Option<PluginSpec> {
+    let Some(object) = value.as_object() else {
+        problems.add(prefix, "must be an object with kind and params");
+        return None;
+    };
+    let before = problems.0.len();
+    for name in object.keys().filter(|name| !matches!(name.as_str(), "kind" | "params")) {
+        problems.add(&format!("{prefix}.{name}"), "is not a field here; known are kind, params");
+    }
+    let params = match object.get("params") {
+        None => Value::Object(Map::new()),
+        Some(params @ Value::Object(_)) => params.clone(),
+        Some(_) => {
+            problems.add(&format!("{prefix}.params"), "must be an object");
+            return None;
+        }
+    };
+    match object.get("kind") {
+        Some(Value::String(kind)) if before == problems.0.len() => Some(PluginSpec::new(kind, params)),
+        Some(Value::String(_)) => None,
+        _ => {
+            problems.add(&format!("{prefix}.kind"), "is missing; it names the plugin, as text");
+            None
+        }
+    }
+}
+
+fn workload(value: Option<&Value>, problems: &mut Problems) -> Option<Workload> {
+    const WANTED: &str = "is missing; such as {\"source\": \"inline\", \"items\": \"one\\ntwo\"}";
+    let Some(object) = value.and_then(Value::as_object) else {
+        problems.add("workload", WANTED);
+        return None;
+    };
+    let (field, wanted) = match object.get("source").and_then(Value::as_str) {
+        Some("inline") => ("items", "is missing; one item a line, or a list of texts"),
+        Some("upload") => ("upload", "is missing; choose a file, or give the id that the upload answered"),
+        Some("url") => ("url", "is missing; such as http://example.org/items.txt"),
+        Some(other) => {
+            problems.add("workload.source", format!("must be inline, upload or url; was \"{other}\""));
+            return None;
+        }
+        None => {
+            problems.add("workload.source", "is missing; must be inline, upload or url");
+            return None;
+        }
+    };
+    let before = problems.0.len();
+    for name in object.keys().filter(|name| *name != "source" && *name != field) {
+        problems.add(&format!("workload.{name}"), format!("is not a field of this source; known are source, {field}"));
+    }
+    let path = format!("workload.{field}");
+    let text = match object.get(field) {
+        Some(Value::String(text)) if !text.trim().is_empty() => text.clone(),
+        Some(Value::Array(items)) if field == "items" && !items.is_empty() => listed(items, &path, problems)?,
+        None | Some(Value::String(_) | Value::Null | Value::Array(_)) => {
+            problems.add(&path, wanted);
+            return None;
+        }
+        Some(_) => {
+            problems.add(&path, "must be text");
+            return None;
+        }
+    };
+    match field {
+        "items" if text.len() > INLINE_LIMIT => {
+            problems.add(&path, format!("is {} bytes long; inline workloads end at {INLINE_LIMIT}, upload a file instead", text.len()));
+        }
+        "items" => {
+            if let Some((line, long)) = text.lines().enumerate().find(|(_, line)| line.len() > ITEM_LIMIT) {
+                problems.add(&path, format!("line {} is {} bytes long; an item ends at {ITEM_LIMIT}", line + 1, long.len()));
+            }
+        }
+        "url" => {
+            if let Err(why) = super::workload::check_url(&text) {
+                problems.add(&path, why);
+            }
+        }
+        _ => {
+            if !super::workload::is_upload_id(&text) {
+                problems.add(&path, "is not the id of an upload; POST the file to /api/v1/uploads and take the id from the answer");
+            }
+        }
+    }
+    (before == problems.0.len()).then(|| match field {
+        "items" => Workload::Inline { items: text },
+        "url" => Workload::Url { url: text },
+        _ => Workload::Upload { upload: text },
+    })
+}
+
+/// A JSON list of items, as text with one item a line.
+fn listed(items: &[Value], path: &str, problems: &mut Problems) -> Option<String> {
+    let mut lines = Vec::with_capacity(items.len());
+    for (place, item) in items.iter().enumerate() {
+        match item.as_str() {
+            Some(text) if !text.contains('\n') => lines.push(text),
+            Some(_) => problems.add(&format!("{path}.{place}"), "must not hold a line break: an item is one line"),
+            None => problems.add(&format!("{path}.{place}"), "must be text"),
+        }
+    }
+    (lines.len() == items.len()).then(|| lines.join("\n"))
+}
+
+fn monitors(value: Option<&Value>, problems: &mut Problems) -> Vec<PluginSpec> {
+    let default = json!([{ "kind": "progress" }, { "kind": "cpu" }]);
+    let list = match value.unwrap_or(&default) {
+        Value::Array(list) if list.len() <= PLUGINS_LIMIT => list,
+        Value::Array(list) => {
+            problems.add("monitors", format!("must be at most {PLUGINS_LIMIT}, were {}", list.len()));
+            return Vec::new();
+        }
+        _ => {
+            problems.add("monitors", "must be a list of objects with kind and params");
+            return Vec::new();
+        }
+    };
+    let mut seen = BTreeSet::new();
+    let mut specs = Vec::new();
+    for (place, value) in list.iter().enumerate() {
+        let prefix = format!("monitors.{place}");
+        let Some(spec) = plugin_spec(&prefix, value, problems) else { continue };
+        if !seen.insert(spec.kind.clone()) {
+            problems.add(&format!("{prefix}.kind"), format!("\"{}\" is there already: its metrics would clash", spec.kind));
+        } else if problems.take(&prefix, monitor::build(&spec).map(|_| ())).is_some() {
+            specs.push(spec);
+        }
+    }
+    specs
+}
+
+fn loops(value: Option<&Value>, monitors: &[PluginSpec], problems: &mut Problems) -> Vec<LoopSpec> {
+    let default = json!([{ "controller": { "kind": "pid" } }]);
+    let list = match value.unwrap_or(&default) {
+        Value::Array(list) if list.len() <= PLUGINS_LIMIT => list,
+        Value::Array(list) => {
+            problems.add("loops", format!("must be at most {PLUGINS_LIMIT}, were {}", list.len()));
+            return Vec::new();
+        }
+        _ => {
+            problems.add("loops", "must be a list; an empty one keeps the replicas as they are");
+            return Vec::new();
+        }
+    };
+    let metrics: Vec<&str> =
+        monitors.iter().filter_map(|spec| monitor::find(&spec.kind)).flat_map(|entry| entry.metrics.iter().copied()).collect();
+    let mut names = BTreeSet::new();
+    let mut specs = Vec::new();
+    for (place, value) in list.iter().enumerate() {
+        let prefix = format!("loops.{place}");
+        if let Some(spec) = one_loop(&prefix, value, &metrics, problems) {
+            if names.insert(spec.name.clone()) {
+                specs.push(spec);
+            } else {
+                problems.add(&format!("{prefix}.name"), format!("\"{}\" is the name of another loop", spec.name));
+            }
+        }
+    }
+    specs
+}
+
+fn one_loop(prefix: &str, value: &Value, metrics: &[&str], problems: &mut Problems) -> Option<LoopSpec> {
+    let Some(object) = value.as_object() else {
+        problems.add(prefix, "must be an object with name, controller, metric, actuator and interval_s");
+        return None;
+    };
+    let mut plain = object.clone();
+    let controller = plain.remove("controller");
+    let actuator = plain.remove("actuator").unwrap_or_else(|| json!({ "kind": "local_replicas" }));
+    let params = problems.section::<LoopParams>(prefix, Some(&Value::Object(plain)));
+    if let Some(params) = &params
+        && !params.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    {
+        problems.add(&format!("{prefix}.name"), "must be letters, digits, - and _ only, such as pace");
+    }
+    if let Some(params) = &params
+        && !metrics.contains(&params.metric.as_str())
+    {
+        problems.add(
+            &format!("{prefix}.metric"),
+            format!("no monitor of this job publishes \"{}\"; published are {}", params.metric, metrics.join(", ")),
+        );
+    }
+    let controller = match controller {
+        Some(value) => plugin_spec(&format!("{prefix}.controller"), &value, problems),
+        None => {
+            problems.add(&format!("{prefix}.controller"), "is missing; such as {\"kind\": \"pid\"}");
+            None
+        }
+    };
+    let controller = controller.filter(|spec| {
+        let checked = if controllers::catalog().iter().any(|entry| entry.kind == spec.kind) {
+            controllers::law(&spec.kind, &spec.params, None)
+                .map(|_| ())
+                .map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect())
+        } else {
+            Err(vec![unknown("controller", &spec.kind, controllers::catalog().iter().map(|entry| entry.kind))])
+        };
+        problems.take(&format!("{prefix}.controller"), checked).is_some()
+    });
+    let actuator = plugin_spec(&format!("{prefix}.actuator"), &actuator, problems)
+        .filter(|spec| problems.take(&format!("{prefix}.actuator"), actuator::build(spec).map(|_| ())).is_some());
+    match (params, controller, actuator) {
+        (Some(params), Some(controller), Some(actuator)) => {
+            Some(LoopSpec { name: params.name, controller, metric: params.metric, actuator, interval_s: params.interval_s })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! The plain sections of a submission as params structs: bounds, units and help stand beside each field.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct Head {
+    /// A name for people.
+    #[garde(length(chars, min = 1, max = 120))]
+    pub name: String,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { name: String::new() }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct ObjectiveParams {
+    /// Seconds from the submission to the wanted end.
+    #[garde(range(min = 1.0, max = 31_536_000.0))]
+    #[schemars(range(min = 1.0, max = 31_536_000.0), extend("x-unit" = "s", "x-step" = 1.0))]
+    pub deadline_s: f64,
+}
+
+impl Default for ObjectiveParams {
+    fn default() -> Self {
+        Self { deadline_s: 600.0 }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplicaParams {
+    /// Fewest replicas while there is work.
+    #[garde(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("x-unit" = "replicas", "x-step" = 1))]
+    pub min: u32,
+    /// Most replicas.
+    #[garde(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("x-unit" = "replicas", "x-step" = 1))]
+    pub max: u32,
+    /// Replicas at the start.
+    #[garde(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("x-unit" = "replicas", "x-step" = 1))]
+    pub initial: u32,
+}
+
+impl Default for ReplicaParams {
+    fn default() -> Self {
+        Self { min: 1, max: 4, initial: 1 }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueParams {
+    /// An item given out this often without being completed is dead.
+    #[garde(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("x-unit" = "attempts", "x-step" = 1))]
+    pub max_attempts: u32,
+    /// `fifo`: first line first. `lifo`: last line first, as the original.
+    #[garde(skip)]
+    pub order: OrderParam,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderParam {
+    #[default]
+    Fifo,
+    Lifo,
+}
+
+impl Default for QueueParams {
+    fn default() -> Self {
+        Self { max_attempts: 3, order: OrderParam::Fifo }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoopParams {
+    /// Names the loop's line on the charts.
+    #[garde(length(chars, min = 1, max = 40))]
+    pub name: String,
+    /// The metric that it reads.
+    #[garde(length(min = 1, max = 80))]
+    pub metric: String,
+    /// Seconds between two decisions.
+    #[garde(range(min = 1.0, max = 3600.0))]
+    #[schemars(range(min = 1.0, max = 3600.0), extend("x-unit" = "s", "x-step" = 1.0))]
+    pub interval_s: f64,
+}
+
+impl Default for LoopParams {
+    fn default() -> Self {
+        Self { name: "pace".to_owned(), metric: "progress_error".to_owned(), interval_s: 1.0 }
+    }
+}

@@ -1,0 +1,173 @@
+//! Loads a job's items: inline, from an upload or from a URL, streamed in order. Items are opaque lines.
+
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use control::job::Workload;
+use futures::TryStreamExt as _;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
+use tokio_util::io::StreamReader;
+
+use super::submission::ITEM_LIMIT;
+use crate::queue::{Queue, QueueError};
+use crate::words::chain;
+
+/// Most items of one job.
+pub const ITEMS_LIMIT: u64 = 10_000_000;
+/// Longest uploaded or fetched workload, bytes.
+pub const BYTES_LIMIT: u64 = 1 << 30;
+/// How long a fetch may take.
+const FETCH_TIME: Duration = Duration::from_secs(600);
+/// Items are handed to the queue in lots of this many.
+const LOT: usize = 10_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkloadError {
+    #[error("could not read the upload {upload}: upload the file again")]
+    Upload {
+        upload: String,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error("could not fetch {url}: {why}")]
+    Fetch { url: String, why: String },
+    #[error("could not read the workload at line {line}")]
+    Read {
+        line: u64,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error("line {line} of the workload is longer than {ITEM_LIMIT} bytes")]
+    LongItem { line: u64 },
+    #[error("the workload has more than {ITEMS_LIMIT} items")]
+    TooMany,
+    #[error("the workload has no items")]
+    Empty,
+    #[error("could not put the items into the queue")]
+    Queue(#[from] QueueError),
+}
+
+/// Ids of uploads are ULIDs: nothing that could name another file.
+pub fn is_upload_id(text: &str) -> bool {
+    ulid::Ulid::from_string(text).is_ok()
+}
+
+pub fn upload_file(uploads: &Path, id: &str) -> PathBuf {
+    uploads.join(id)
+}
+
+/// A URL that this server is ready to ask: http or https, not a link-local or metadata address.
+///
+/// # Errors
+/// What is wrong and what would be right, in words.
+pub fn check_url(text: &str) -> Result<(), String> {
+    let url = reqwest::Url::parse(text.trim()).map_err(|error| format!("is not a URL ({error}); such as http://example.org/items.txt"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("must begin with http:// or https://, was {}", url.scheme()));
+    }
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) if forbidden(IpAddr::V4(ip)) => Err(format!("{ip} is an address that this server does not fetch from")),
+        Some(url::Host::Ipv6(ip)) if forbidden(IpAddr::V6(ip)) => Err(format!("{ip} is an address that this server does not fetch from")),
+        Some(_) => Ok(()),
+        None => Err("has no host".to_owned()),
+    }
+}
+
+/// Link-local addresses hold the metadata services of clouds.
+fn forbidden(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local() || ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => forbidden(IpAddr::V4(ip)),
+            None => ip.is_unicast_link_local() || ip.is_unspecified() || ip.is_multicast() || ip.segments()[..2] == [0xfd00, 0x0ec2],
+        },
+    }
+}
+
+/// Puts all items into the queue, in order, and seals it. Starts from nothing, so that it may be repeated after a crash.
+pub async fn load(workload: &Workload, uploads: &Path, queue: &Queue) -> Result<(), WorkloadError> {
+    queue.clear()?;
+    match workload {
+        Workload::Inline { items } => lines(items.as_bytes(), queue).await?,
+        Workload::Upload { upload } => {
+            let file = tokio::fs::File::open(upload_file(uploads, upload))
+                .await
+                .map_err(|cause| WorkloadError::Upload { upload: upload.clone(), cause })?;
+            lines(BufReader::with_capacity(1 << 16, file), queue).await?;
+        }
+        Workload::Url { url } => fetch(url, queue).await?,
+    }
+    if queue.counts().total == 0 {
+        return Err(WorkloadError::Empty);
+    }
+    queue.seal()?;
+    Ok(())
+}
+
+/// Only status 200 carries items; an error page never becomes a workload.
+async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
+    let fail = |why: String| WorkloadError::Fetch { url: url.to_owned(), why };
+    let parsed = reqwest::Url::parse(url.trim()).map_err(|error| fail(error.to_string()))?;
+    let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = parsed.port_or_known_default().unwrap_or(80);
+    // Resolved once and pinned, so that a name cannot turn into another address after the check.
+    let name = host.clone();
+    let addresses: Vec<_> = tokio::task::spawn_blocking(move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))
+        .await
+        .map_err(|error| fail(error.to_string()))?
+        .map_err(|error| fail(format!("its host cannot be found ({error})")))?;
+    if let Some(address) = addresses.iter().find(|address| forbidden(address.ip())) {
+        return Err(fail(format!("it leads to {}, which this server does not fetch from", address.ip())));
+    }
+    let client = reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(FETCH_TIME)
+        .redirect(reqwest::redirect::Policy::none())
+        .resolve_to_addrs(&host, &addresses)
+        .no_proxy()
+        .build()
+        .map_err(|error| fail(error.to_string()))?;
+    let response = client.get(parsed).send().await.map_err(|error| fail(chain(&error)))?;
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(fail(format!("it answered {} instead of 200", response.status())));
+    }
+    let body = response.bytes_stream().map_err(std::io::Error::other);
+    lines(StreamReader::new(body), queue).await
+}
+
+/// Splits on LF. The last line counts with or without its LF; a CR at the end of a line and empty lines are dropped.
+async fn lines(reader: impl AsyncBufRead, queue: &Queue) -> Result<(), WorkloadError> {
+    let mut reader = std::pin::pin!(reader);
+    let (mut line, mut bytes, mut items) = (0_u64, 0_u64, 0_u64);
+    let mut lot = Vec::with_capacity(LOT);
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        line += 1;
+        let limited = &mut tokio::io::AsyncReadExt::take(&mut reader, ITEM_LIMIT as u64 + 2);
+        let read = limited.read_until(b'\n', &mut buffer).await.map_err(|cause| WorkloadError::Read { line, cause })?;
+        bytes += read as u64;
+        let text = buffer.strip_suffix(b"\n").unwrap_or(&buffer);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.len() > ITEM_LIMIT {
+            return Err(WorkloadError::LongItem { line });
+        }
+        if !text.is_empty() {
+            lot.push(Bytes::copy_from_slice(text));
+            items += 1;
+        }
+        if items > ITEMS_LIMIT || bytes > BYTES_LIMIT {
+            return Err(WorkloadError::TooMany);
+        }
+        if lot.len() == LOT || read == 0 {
+            queue.append(&lot)?;
+            lot.clear();
+            tokio::task::yield_now().await;
+        }
+        if read == 0 {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The embedded queue: durable, one a job, speaking the Redis protocol to unchanged workers.
+//! State is in memory behind one lock a job; every change is in the journal before its reply is sent.
+
+mod commands;
+mod connection;
+mod error;
+mod flow;
+mod items;
+mod journal;
+mod keys;
+mod queues;
+mod replicas;
+mod results;
+mod state;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, AtomicUsize},
+};
+
+use bytes::Bytes;
+use control::{
+    live::{ItemState, ItemView},
+    observation::Items,
+};
+use tokio::sync::{Notify, watch};
+
+pub use self::{error::QueueError, queues::Queues};
+use self::{
+    items::{NO_RESULT, now_ms},
+    results::Results,
+    state::State,
+};
+
+/// The queue of one job.
+pub struct Queue {
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+    /// Wakes workers that wait for an item, in the order they came.
+    item_waits: Notify,
+    /// Wakes workers that wait for any other list.
+    list_waits: Notify,
+    waiters: AtomicUsize,
+    sessions: AtomicU64,
+}
+
+/// Service times, from take to completion, of the last 1 000 completed items.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ServiceStats {
+    /// Seconds.
+    pub p50_s: Option<f64>,
+    /// Seconds.
+    pub p95_s: Option<f64>,
+    /// Completed items in all.
+    pub completed: u64,
+}
+
+impl Queue {
+    fn new(state: State) -> Self {
+        Self {
+            state: Mutex::new(state),
+            changed: watch::Sender::new(0),
+            item_waits: Notify::new(),
+            list_waits: Notify::new(),
+            waiters: AtomicUsize::new(0),
+            sessions: AtomicU64::new(1),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keyspace(&self) -> fjall::Keyspace {
+        self.lock().journal.keyspace()
+    }
+
+    /// Changes something and commits it; wakes whoever waits for it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Result<T, QueueError> {
+        let mut state = self.lock();
+        let before = state.table.waiting.len();
+        let outcome = change(&mut state);
+        let settled = state.commit()?;
+        let arrived = state.table.waiting.len().saturating_sub(before);
+        drop(state);
+        self.announce(settled, arrived);
+        Ok(outcome)
+    }
+
+    fn announce(&self, settled: bool, arrived: usize) {
+        if settled {
+            self.changed.send_modify(|count| *count += 1);
+        }
+        let waiters = self.waiters.load(std::sync::atomic::Ordering::SeqCst);
+        for _ in 0..arrived.min(waiters) {
+            self.item_waits.notify_one();
+        }
+    }
+
+    /// Adds items of the workload at its end, in order.
+    ///
+    /// # Errors
+    /// `Sealed`, `ItemTooLarge` (1 MiB), `TooManyItems` or `Commit`.
+    pub fn append(&self, items: &[Bytes]) -> Result<(), QueueError> {
+        self.change(|state| {
+            if state.table.sealed {
+                return Err(QueueError::Sealed);
+            }
+            state.table.append(items, &mut state.changes)
+        })?
+    }
+
+    /// All items are in: from now on the job can be over.
+    ///
+    /// # Errors
+    /// `Commit`.
+    pub fn seal(&self) -> Result<(), QueueError> {
+        self.change(|state| {
+            state.table.sealed = true;
+            state.store_settings();
+            state.table.waiting.shrink_to_fit();
+            state.table.items.shrink_to_fit();
+        })
+    }
+
+    /// Whether the whole workload is in.
+    pub fn sealed(&self) -> bool {
+        self.lock().table.sealed
+    }
+
+    /// Removes all items, results and keys; loading starts again.
+    ///
+    /// # Errors
+    /// `Clear` or `Commit`.
+    pub fn clear(&self) -> Result<(), QueueError> {
+        self.lock().clear()
+    }
+
+    /// How many items are in which state.
+    pub fn counts(&self) -> Items {
+        self.lock().table.counts
+    }
+
+    /// Median and 95th percentile of the latest service times.
+    pub fn service(&self) -> ServiceStats {
+        let (sorted, completed) = {
+            let state = self.lock();
+            (state.table.services(), state.table.counts.done)
+        };
+        // Nearest rank.
+        let rank = |percent: usize| {
+            let at = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
+            sorted.get(at).map(|ms| f64::from(*ms) / 1000.0)
+        };
+        ServiceStats { p50_s: rank(50), p95_s: rank(95), completed }
+    }
+
+    /// A page of items in the order of the workload, of one state or of all.
+    pub fn items(&self, state: Option<ItemState>, offset: u64, limit: u32) -> Vec<ItemView> {
+        let (now, offset) = (now_ms(), usize::try_from(offset).unwrap_or(usize::MAX));
+        let inner = self.lock();
+        let all = inner.table.items.iter().enumerate();
+        let ids: Vec<u32> = all
+            .filter(|(_, item)| state.is_none_or(|wanted| item.state == wanted))
+            .skip(offset)
+            .take(limit as usize)
+            .filter_map(|(id, _)| u32::try_from(id).ok())
+            .collect();
+        ids.into_iter().map(|id| inner.view(id, now)).collect()
+    }
+
+    /// The latest result of an item; `None` when it has none.
+    ///
+    /// # Errors
+    /// `Read`.
+    pub fn result(&self, index: u64) -> Result<Option<Bytes>, QueueError> {
+        let state = self.lock();
+        match usize::try_from(index).ok().and_then(|index| state.table.items.get(index)) {
+            Some(item) if item.result_at != NO_RESULT => Results::body(&state.journal, item.result_at),
+            _ => Ok(None),
+        }
+    }
+
+    /// The items that a replica holds now.
+    pub fn holds(&self, replica: &str) -> Vec<String> {
+        let state = self.lock();
+        let Some(number) = state.table.replicas.find(replica) else { return Vec::new() };
+        let held = state.table.replicas.get(number).holds.iter();
+        held.map(|id| String::from_utf8_lossy(state.table.text_slice(*id)).into_owned()).collect()
+    }
+
+    /// How many items a replica completed.
+    pub fn items_done(&self, replica: &str) -> u64 {
+        let state = self.lock();
+        state.table.replicas.find(replica).map_or(0, |number| state.table.replicas.get(number).done)
+    }
+
+    /// Whether a replica ever took an item.
+    pub fn took_any(&self, replica: &str) -> bool {
+        let state = self.lock();
+        state.table.replicas.find(replica).is_some_and(|number| state.table.replicas.get(number).took)
+    }
+
+    /// A starved replica gets no more items: to it, takes look as if the queue were empty, while lengths stay true.
+    pub fn starve(&self, replica: &str, on: bool) {
+        let mut state = self.lock();
+        let State { table, changes, .. } = &mut *state;
+        let number = table.replicas.number(replica, changes);
+        table.replicas.get_mut(number).starved = on;
+        drop(state);
+        // All that wait look again whether they may take items.
+        self.list_waits.notify_waiters();
+    }
+
+    /// A replica has ended. What it held goes back at once, or is dead after too many attempts; returns how many.
+    /// After a clean exit, the last items of a replica that completes by taking the next one are done instead.
+    ///
+    /// # Errors
+    /// `Commit`.
+    pub fn replica_ended(&self, replica: &str, clean_exit: bool, why: &str) -> Result<u64, QueueError> {
+        self.change(|state| match state.table.replicas.find(replica) {
+            Some(number) => state.table.ended(number, clean_exit, why, now_ms(), &mut state.changes),
+            None => 0,
+        })
+    }
+
+    /// After a restart: items held by replicas that no longer live go back; returns how many.
+    ///
+    /// # Errors
+    /// `Commit`.
+    pub fn reconcile(&self, living: &[String]) -> Result<u64, QueueError> {
+        self.change(|state| {
+            let mut back = 0;
+            for number in 0..u32::try_from(state.table.replicas.len()).unwrap_or(0) {
+                let replica = state.table.replicas.get(number);
+                if !replica.holds.is_empty() && !living.contains(&replica.name) {
+                    back +=
+                        state.table.ended(number, false, "its replica was gone when the server came back", now_ms(), &mut state.changes);
+                }
+            }
+            back
+        })
+    }
+
+    /// Dead items wait again with no attempts counted; all of them when `indexes` is empty. Returns how many.
+    ///
+    /// # Errors
+    /// `Commit`.
+    pub fn retry(&self, indexes: &[u64]) -> Result<u64, QueueError> {
+        self.change(|state| state.table.retry(indexes))
+    }
+
+    /// Changes whenever the number of done or dead items did.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+}

@@ -1,0 +1,138 @@
+//! All queues of a server: one database, one keyspace a job, one thread that syncs to disk.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use control::job::QueueSpec;
+use fjall::{Database, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+
+use super::{Queue, error::QueueError, journal::Journal, state::State};
+
+/// Memory of the block cache. Queues live in memory; only results are read back.
+const CACHE_BYTES: u64 = 4 << 20;
+/// A memtable a job; flushed beyond this.
+const MEMTABLE_BYTES: u64 = 4 << 20;
+/// The smallest that the database allows is 64 MiB.
+const JOURNAL_BYTES: u64 = 128 << 20;
+/// A power cut loses at most this much; a killed process loses nothing.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// The queues of all jobs, in one database.
+pub struct Queues {
+    db: Database,
+    open: Mutex<HashMap<String, Arc<Queue>>>,
+    unsynced: Arc<AtomicBool>,
+    /// Dropping it ends the sync thread.
+    _sync: mpsc::Sender<()>,
+}
+
+impl Queues {
+    /// Opens or creates the database in `dir`.
+    ///
+    /// # Errors
+    /// `Open` when the directory is in use or damaged, `SyncThread` when no thread can be started.
+    pub fn open(dir: &Path) -> Result<Arc<Self>, QueueError> {
+        let db = Database::builder(dir)
+            .cache_size(CACHE_BYTES)
+            .max_journaling_size(JOURNAL_BYTES)
+            .max_cached_files(Some(64))
+            // One would let memtables grow without bound while it compacts.
+            .worker_threads(2)
+            .open()
+            .map_err(|cause| QueueError::Open { dir: dir.to_owned(), cause })?;
+        let unsynced = Arc::new(AtomicBool::new(false));
+        let (sync, ended) = mpsc::channel();
+        thread::Builder::new()
+            .name("queue-sync".to_owned())
+            .spawn({
+                let (db, unsynced) = (db.clone(), unsynced.clone());
+                move || sync_until(&ended, &db, &unsynced)
+            })
+            .map_err(|cause| QueueError::SyncThread { cause })?;
+        Ok(Arc::new(Self { db, open: Mutex::default(), unsynced, _sync: sync }))
+    }
+
+    /// A new, empty queue; an older one of the same job is deleted.
+    ///
+    /// # Errors
+    /// `Create`, `Delete` or `Commit`.
+    pub fn create(&self, job: &str, spec: QueueSpec) -> Result<Arc<Queue>, QueueError> {
+        self.delete(job)?;
+        let journal = self.journal(job).map_err(|cause| QueueError::Create { job: job.to_owned(), cause })?;
+        let queue = Arc::new(Queue::new(State::create(journal, spec)?));
+        self.lock().insert(job.to_owned(), queue.clone());
+        Ok(queue)
+    }
+
+    /// The queue of a job as it was when the server ended; `None` when it has none.
+    ///
+    /// # Errors
+    /// `Load`, `Read` or `Corrupt`.
+    pub fn load(&self, job: &str) -> Result<Option<Arc<Queue>>, QueueError> {
+        let mut open = self.lock();
+        if let Some(queue) = open.get(job) {
+            return Ok(Some(queue.clone()));
+        }
+        if !self.db.keyspace_exists(job) {
+            return Ok(None);
+        }
+        let journal = self.journal(job).map_err(|cause| QueueError::Load { job: job.to_owned(), cause })?;
+        let queue = Arc::new(Queue::new(State::load(job, journal)?));
+        open.insert(job.to_owned(), queue.clone());
+        Ok(Some(queue))
+    }
+
+    /// Removes a job's queue with its results. Nothing happens when it has none.
+    ///
+    /// # Errors
+    /// `Delete`.
+    pub fn delete(&self, job: &str) -> Result<(), QueueError> {
+        let failed = |cause| QueueError::Delete { job: job.to_owned(), cause };
+        let open = self.lock().remove(job);
+        let keyspace = match open {
+            Some(queue) => queue.keyspace(),
+            None if self.db.keyspace_exists(job) => self.db.keyspace(job, options).map_err(failed)?,
+            None => return Ok(()),
+        };
+        self.db.delete_keyspace(keyspace).map_err(failed)
+    }
+
+    fn journal(&self, job: &str) -> Result<Journal, fjall::Error> {
+        let keyspace = self.db.keyspace(job, options)?;
+        Ok(Journal::new(self.db.clone(), keyspace, self.unsynced.clone()))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Queue>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(MEMTABLE_BYTES)
+        // Large results are written once instead of at each compaction.
+        .with_kv_separation(Some(KvSeparationOptions::default()))
+}
+
+fn sync_until(ended: &mpsc::Receiver<()>, db: &Database, unsynced: &AtomicBool) {
+    loop {
+        let last = !matches!(ended.recv_timeout(SYNC_EVERY), Err(mpsc::RecvTimeoutError::Timeout));
+        if unsynced.swap(false, Ordering::Relaxed)
+            && let Err(error) = db.persist(PersistMode::SyncAll)
+        {
+            tracing::error!(%error, "the queue could not be synced to disk");
+        }
+        if last {
+            return;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What was acknowledged survives the death of the server.
+
+use control::{job::Order, live::ItemState};
+
+use super::{Worker, after_a_kill, counts, queue_of};
+
+#[tokio::test]
+async fn everything_acknowledged_is_there_after_a_kill() {
+    let fixture = queue_of(Order::Fifo, 3, &["a", "b", "c", "d"]);
+    let mut worker = Worker::of(&fixture.queue, "r0").await;
+    worker.take().await;
+    worker.say::<i64>("RPUSH job:results first second").await;
+    worker.say::<i64>("LPUSH job:results zero").await;
+    worker.say::<i64>("LREM job:processing 0 a").await;
+    worker.say::<i64>("RPUSH job e").await;
+    worker.say::<()>("SET counter 41").await;
+    worker.say::<()>("SET lease me EX 1000").await;
+    worker.say::<i64>("RPUSH list 1 2 3 2").await;
+    worker.say::<i64>("LREM list 1 2").await;
+    worker.say::<i64>("LPUSH list 0").await;
+    worker.take().await;
+    let mut other = Worker::of(&fixture.queue, "r1").await;
+    other.take().await;
+
+    let again = after_a_kill(&fixture);
+    assert_eq!(counts(&again.queue), counts(&fixture.queue));
+    assert!(again.queue.sealed());
+    assert_eq!(again.queue.holds("r0"), ["b"]);
+    assert_eq!(again.queue.items_done("r0"), 1);
+    assert_eq!(again.queue.result(0).unwrap().unwrap(), "zero");
+    assert_eq!(
+        again.queue.items(None, 0, 10)[..3],
+        fixture.queue.items(None, 0, 10)[..3]
+            .iter()
+            .zip(again.queue.items(None, 0, 3))
+            .map(|(old, new)| {
+                // Only the age of what is in flight goes on.
+                let mut old = old.clone();
+                if old.state == ItemState::Processing {
+                    old.service_s = new.service_s;
+                }
+                old
+            })
+            .collect::<Vec<_>>()[..]
+    );
+    let mut worker = Worker::of(&again.queue, "r0").await;
+    assert_eq!(worker.say::<Vec<String>>("LRANGE job:results 0 -1").await, ["zero", "first", "second"]);
+    assert_eq!(worker.say::<i64>("INCR counter").await, 42);
+    assert!((1..=1000).contains(&worker.say::<i64>("TTL lease").await));
+    assert_eq!(worker.say::<Vec<String>>("LRANGE list 0 -1").await, ["0", "1", "3", "2"]);
+
+    // The dead replica's item goes back, the living one keeps its own.
+    assert_eq!(again.queue.reconcile(&["r0".to_owned()]).unwrap(), 1);
+    assert_eq!(worker.say::<Vec<String>>("LRANGE job 0 -1").await, ["c", "d", "e"]);
+    assert_eq!(worker.say::<i64>("LREM job:processing 0 b").await, 1);
+    worker.say::<i64>("RPUSH job:results third").await;
+    assert_eq!(worker.say::<i64>("LLEN job:results").await, 4);
+}
+
+#[tokio::test]
+async fn a_cleared_and_a_deleted_queue_stay_so() {
+    let fixture = queue_of(Order::Fifo, 3, &["a", "b"]);
+    fixture.queue.clear().unwrap();
+    fixture.queue.append(&["new".into()]).unwrap();
+    let again = after_a_kill(&fixture);
+    assert_eq!(again.queue.items(None, 0, 9).iter().map(|view| view.item.as_str()).collect::<Vec<_>>(), ["new"]);
+    assert!(!again.queue.sealed());
+    fixture.queues.delete(super::JOB).unwrap();
+    assert!(fixture.queues.load(super::JOB).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn large_results_are_kept_on_disk() {
+    let fixture = queue_of(Order::Fifo, 3, &["a"]);
+    let mut worker = Worker::of(&fixture.queue, "r0").await;
+    worker.take().await;
+    let mut image = vec![7; 5 << 20];
+    image[..4].copy_from_slice(b"\x89PNG");
+    redis::cmd("RPUSH").arg("job:results").arg(&image).query_async::<()>(&mut worker.redis).await.unwrap();
+    worker.say::<i64>("LREM job:processing 0 a").await;
+    let again = after_a_kill(&fixture);
+    let view = &again.queue.items(None, 0, 1)[0];
+    assert_eq!((view.result_bytes, view.result_type.as_deref()), (Some(5 << 20), Some("image/png")));
+    assert_eq!(again.queue.result(0).unwrap().unwrap(), image);
+}

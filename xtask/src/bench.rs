@@ -1,0 +1,103 @@
+//! `cargo xtask bench NAME`: measurements that anyone can repeat, written to docs/benchmarks/NAME.md.
+
+mod idle;
+mod live;
+mod page;
+mod queue;
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::build::{RELEASE_STEPS, release};
+use crate::setup::{Need, set_up};
+use crate::steps::Steps;
+use crate::tree::root;
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// Bytes a browser loads before the page is alive
+    Page,
+    /// Start-up time, memory and processor of a server that has nothing to do
+    Idle,
+    /// Milliseconds from a tick to every open page
+    Live,
+    /// Items a second through the queue, beside Redis with its append-only file
+    Queue,
+}
+
+/// What a bench found, as Markdown.
+struct Report {
+    title: &'static str,
+    /// What was measured and how, one sentence a line.
+    method: String,
+    table: String,
+}
+
+pub fn bench(name: Name, repeat: usize) -> Result<()> {
+    let mut steps = Steps::new(1 + RELEASE_STEPS + 1);
+    let need = if name == Name::Queue { Need::Test } else { Need::Demo };
+    set_up(&mut steps, need)?;
+    release(&mut steps)?;
+    let (file, report) = match name {
+        Name::Page => ("page", steps.own("measuring", || Ok((page::measure()?, String::new())))?),
+        Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),
+        Name::Live => ("live", steps.own("measuring", || Ok((live::measure()?, String::new())))?),
+        Name::Queue => ("queue", steps.own("measuring", || Ok((queue::measure(repeat)?, String::new())))?),
+    };
+    let text = format!(
+        "# {}\n\n{}\n\n{}\n\n- Date: {}\n- Machine: {}\n- Again: `cargo xtask bench {file} --repeat {repeat}`\n",
+        report.title,
+        report.method.trim(),
+        report.table.trim(),
+        date()?,
+        machine()?
+    );
+    let folder = root().join("docs/benchmarks");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(format!("{file}.md")), &text)?;
+    println!("{text}");
+    eprintln!("written to docs/benchmarks/{file}.md");
+    Ok(())
+}
+
+/// Cores, memory and system, without the machine's name.
+fn machine() -> Result<String> {
+    let cores = std::thread::available_parallelism()?;
+    let memory = fs::read_to_string("/proc/meminfo")?;
+    let kilobytes: u64 = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .context("/proc/meminfo has no MemTotal")?;
+    let processor = fs::read_to_string("/proc/cpuinfo")?;
+    let model =
+        processor.lines().find_map(|line| line.strip_prefix("model name")).map_or("", |rest| rest.trim_start_matches([' ', '\t', ':']));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    Ok(format!("{cores} cores ({model}), {} GiB, Linux {}", kilobytes >> 20, kernel.trim()))
+}
+
+fn date() -> Result<String> {
+    let output = Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// The middle one; of an even number, the lower middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_a_measured_value() {
+        assert_eq!(median(vec![9.0, 1.0, 5.0]), 5.0);
+        assert_eq!(median(vec![2.0, 1.0]), 1.0);
+    }
+}

@@ -1,0 +1,146 @@
+//! `cargo xtask test`: everything that must hold before a change is good, with one sum at the end.
+//! A failing step does not stop the others, so that one run tells everything.
+
+use anyhow::{Result, bail};
+
+use crate::build::{browser_part, page_files};
+use crate::end2end::{npx, playwright};
+use crate::setup::{Need, set_up};
+use crate::site::sizes;
+use crate::steps::{Outcome, Show, Steps};
+use crate::tree::cargo;
+
+/// WebAssembly, glue and style sheet together, compressed with brotli.
+const PAGE_LIMIT_BYTES: u64 = 400_000;
+
+const XTASK: [&str; 4] = ["--manifest-path", "xtask/Cargo.toml", "--target-dir", "target/xtask"];
+
+pub fn test() -> Result<()> {
+    let mut steps = Steps::new(13);
+    let mut sum = Sum::default();
+    set_up(&mut steps, Need::Test)?;
+
+    sum.check(&steps.run("format", &mut cargo(&["fmt", "--all", "--check"]), Show::Progress)?);
+    let lints = ["--", "-D", "warnings"];
+    sum.check(&steps.run("lints of the server", cargo(&["clippy", "--workspace", "--all-targets"]).args(lints), Show::Progress)?);
+    sum.check(
+        &steps.run(
+            "lints of the browser part",
+            cargo(&["clippy", "-p", "app", "--lib", "--target", "wasm32-unknown-unknown"])
+                .args(["--no-default-features", "--features", "hydrate", "--target-dir", "target/front"])
+                .args(lints),
+            Show::Progress,
+        )?,
+    );
+    sum.tests(&steps.run("tests of the workspace", &mut cargo(&["test", "--workspace", "--no-fail-fast"]), Show::Output)?);
+
+    // Its own tools.
+    sum.check(&steps.run("format of xtask", &mut cargo(&["fmt", "--manifest-path", "xtask/Cargo.toml", "--check"]), Show::Progress)?);
+    sum.check(&steps.run("lints of xtask", cargo(&["clippy"]).args(XTASK).arg("--all-targets").args(lints), Show::Progress)?);
+    sum.tests(&steps.run("tests of xtask", cargo(&["test"]).args(XTASK), Show::Output)?);
+
+    sum.check(&steps.run("types of the browser tests", &mut npx("tsc"), Show::Progress)?);
+
+    // A browser, a server, and the whole story between them.
+    let front = browser_part(&mut steps)?;
+    sum.check(&front);
+    let page = if front.ok { page_files(&mut steps).and_then(|()| page_size()) } else { Err(anyhow::anyhow!("no browser part")) };
+    if let Err(error) = &page {
+        eprintln!("{error:#}");
+    }
+    sum.count(page.is_ok());
+    let server = steps.run("server for the browser tests", &mut cargo(&["build", "-p", "server", "-p", "mandelbrot"]), Show::Progress)?;
+    sum.check(&server);
+    if front.ok && server.ok {
+        sum.tests(&steps.run("browser tests", &mut playwright(&[])?, Show::Output)?);
+    } else {
+        eprintln!("browser tests: not run, as there is nothing to run them on");
+        sum.count(false);
+    }
+
+    println!("\n{} passed, {} failed, in {}", sum.passed, sum.failed, steps.took());
+    if 0 < sum.failed { bail!("some checks failed") } else { Ok(()) }
+}
+
+fn page_size() -> Result<()> {
+    let total: u64 = sizes()?.iter().map(|size| size.brotli).sum();
+    eprintln!("page: {} kB compressed, at most {} kB are allowed", total / 1000, PAGE_LIMIT_BYTES / 1000);
+    if PAGE_LIMIT_BYTES < total { bail!("the page is too large") } else { Ok(()) }
+}
+
+/// Checks count as one, tests as themselves.
+#[derive(Default)]
+struct Sum {
+    passed: u64,
+    failed: u64,
+}
+
+impl Sum {
+    fn count(&mut self, ok: bool) {
+        if ok { self.passed += 1 } else { self.failed += 1 }
+    }
+
+    fn check(&mut self, outcome: &Outcome) {
+        self.count(outcome.ok);
+    }
+
+    fn tests(&mut self, outcome: &Outcome) {
+        let (passed, failed) = count_tests(&outcome.lines);
+        self.passed += passed;
+        // A run that fails without a failing test did not even compile.
+        self.failed += if outcome.ok { failed } else { failed.max(1) };
+    }
+}
+
+/// Sums cargo's `test result: ok. 3 passed; 1 failed; …` and Playwright's `  3 passed (4.5s)`, `  1 failed`.
+fn count_tests(lines: &[String]) -> (u64, u64) {
+    let (mut passed, mut failed) = (0, 0);
+    for line in lines {
+        let line = line.trim_start();
+        let counts = match line.strip_prefix("test result: ") {
+            Some(counts) => counts.trim_start_matches("ok. ").trim_start_matches("FAILED. "),
+            None => line,
+        };
+        for part in counts.split(';') {
+            let mut words = part.split_whitespace();
+            let Some(Ok(count)) = words.next().map(str::parse::<u64>) else { continue };
+            let after = words.next();
+            if words.next().is_some_and(|third| !third.starts_with('(')) {
+                continue;
+            }
+            match after {
+                Some("passed") => passed += count,
+                Some("failed") => failed += count,
+                _ => {}
+            }
+        }
+    }
+    (passed, failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_of_cargo_and_of_playwright_are_summed() {
+        let lines = [
+            "running 4 tests",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 5 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s",
+            "  1 failed",
+            "    tests/story.spec.ts:10:1 › the whole story",
+            "  7 passed (12.3s)",
+            "  9 passed tests would be too many here",
+        ]
+        .map(str::to_owned);
+        assert_eq!(count_tests(&lines), (15, 3));
+    }
+
+    #[test]
+    fn a_run_that_did_not_compile_is_a_failure() {
+        let mut sum = Sum::default();
+        sum.tests(&Outcome { ok: false, lines: vec!["error: expected `;`".to_owned()] });
+        assert_eq!((sum.passed, sum.failed), (0, 1));
+    }
+}
