@@ -31,37 +31,17 @@ pub trait Backend: Send + Sync {
     async fn job(&self, id: &str, width: u32) -> Result<JobDetail, ApiError>;
     async fn command(&self, id: &str, command: JobCommand, by: &str) -> Result<(), ApiError>;
     /// Appends a tuning and returns its revision; `Conflict` when `base_revision` is not the newest.
-    async fn tune(
-        &self,
-        id: &str,
-        loop_name: &str,
-        base_revision: u32,
-        params: Value,
-        by: &str,
-    ) -> Result<u32, ApiError>;
-    async fn items(
-        &self,
-        id: &str,
-        state: Option<ItemState>,
-        offset: u64,
-        limit: u32,
-    ) -> Result<Vec<ItemView>, ApiError>;
+    async fn tune(&self, id: &str, loop_name: &str, base_revision: u32, params: Value, by: &str) -> Result<u32, ApiError>;
+    async fn items(&self, id: &str, state: Option<ItemState>, offset: u64, limit: u32) -> Result<Vec<ItemView>, ApiError>;
     /// Gives dead items another life; no indexes mean every dead item. Returns how many.
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError>;
     /// A piece of a replica's output; `None` means its last 64 KiB.
-    async fn replica_log(
-        &self,
-        id: &str,
-        replica: &str,
-        stream: LogStream,
-        from: Option<u64>,
-    ) -> Result<LogChunk, ApiError>;
+    async fn replica_log(&self, id: &str, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, ApiError>;
 }
 
 /// The backend and the person who asks; every server function starts with this.
 pub(crate) fn signed_in() -> Result<(Arc<dyn Backend>, Viewer), ApiError> {
-    let backend = use_context::<Arc<dyn Backend>>()
-        .ok_or_else(|| ApiError::Internal { message: "The server is not ready.".to_owned() })?;
+    let backend = use_context::<Arc<dyn Backend>>().ok_or_else(|| ApiError::Internal { message: "The server is not ready.".to_owned() })?;
     let viewer = use_context::<Viewer>().ok_or(ApiError::Unauthorized)?;
     Ok((backend, viewer))
 }

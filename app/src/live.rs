@@ -101,13 +101,7 @@ impl JobLive {
     pub fn with_facts<T>(&self, build: impl FnOnce(&Facts) -> T) -> T {
         let (summary, series) = (self.summary.read_untracked(), self.series.read_untracked());
         self.spec.with_value(|spec| {
-            build(&Facts {
-                summary: &summary,
-                spec,
-                series: &series,
-                now: self.now.get_untracked(),
-                zone: self.zone.get_untracked(),
-            })
+            build(&Facts { summary: &summary, spec, series: &series, now: self.now.get_untracked(), zone: self.zone.get_untracked() })
         })
     }
 

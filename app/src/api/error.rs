@@ -1,7 +1,10 @@
 //! What can go wrong between page and server, in words for people. Known to both sides.
 
 use control::plugin::FieldError;
-use leptos::server_fn::{codec::JsonEncoding, error::{FromServerFnError, ServerFnErrorErr}};
+use leptos::server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
 use serde::{Deserialize, Serialize};
 
 /// The error of every server function and of the backend.

@@ -1,6 +1,9 @@
 //! Jobs: list, one job, and what a person can do to it.
 
-use control::{live::{JobDetail, JobSummary}, plugin::KindInfo};
+use control::{
+    live::{JobDetail, JobSummary},
+    plugin::KindInfo,
+};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 

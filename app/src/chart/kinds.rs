@@ -78,9 +78,7 @@ impl ChartKind {
     pub fn columns(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Progress => &[("done", "done")],
-            Self::Replicas => {
-                &[("wanted", "wanted"), ("running", "running"), ("starting", "starting"), ("draining", "draining")]
-            }
+            Self::Replicas => &[("wanted", "wanted"), ("running", "running"), ("starting", "starting"), ("draining", "draining")],
             Self::Cpu => &[("cpu", "CPU")],
             Self::Error => &[("progress_error", "error")],
         }
@@ -185,11 +183,7 @@ fn replicas(facts: &Facts) -> (Axis, Vec<Layer>) {
         area(Ink::Running, 0.30, &running, &ground),
         area(Ink::Starting, 0.80, &starting, &running),
         area(Ink::Draining, 0.75, &draining, &starting),
-        Layer {
-            ink: Ink::Plan,
-            shape: Shape::Line { width: 1, dashed: true },
-            points: vec![(whole.from, max), (whole.to, max)],
-        },
+        Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: vec![(whole.from, max), (whole.to, max)] },
     ];
     // With several loops each one's wish is drawn, so that one sees which of them was followed.
     if facts.spec.loops.len() > 1 {
@@ -219,11 +213,7 @@ fn cpu(facts: &Facts) -> (Axis, Vec<Layer>) {
     let band = |pick: fn(&Point) -> f64| seen.iter().map(|p| (p.at, pick(p))).collect::<Vec<_>>();
     let layers = vec![
         Layer { ink: Ink::Cpu, shape: Shape::Area { base: band(|p| p.min), alpha: 0.25 }, points: band(|p| p.max) },
-        Layer {
-            ink: Ink::Cpu,
-            shape: Shape::Area { base: band(|_| 0.0), alpha: 0.10 },
-            points: line(seen),
-        },
+        Layer { ink: Ink::Cpu, shape: Shape::Area { base: band(|_| 0.0), alpha: 0.10 }, points: line(seen) },
         Layer { ink: Ink::Cpu, shape: Shape::Line { width: 1, dashed: false }, points: line(seen) },
     ];
     (Axis::covering(0.0, top, 2, |value| ChartKind::Cpu.label(value)), layers)
@@ -234,11 +224,7 @@ fn error(facts: &Facts, span: Span) -> (Axis, Vec<Layer>) {
     let low = seen.iter().map(|p| p.min).fold(-0.05, f64::min);
     let high = seen.iter().map(|p| p.max).fold(0.05, f64::max);
     let layers = vec![
-        Layer {
-            ink: Ink::Plan,
-            shape: Shape::Line { width: 1, dashed: true },
-            points: vec![(span.from, 0.0), (span.to, 0.0)],
-        },
+        Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: vec![(span.from, 0.0), (span.to, 0.0)] },
         Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dashed: false }, points: line(seen) },
     ];
     (Axis::covering(low, high, 2, |value| ChartKind::Error.label(value)), layers)

@@ -70,7 +70,7 @@ pub fn Marks() -> impl IntoView {
         .collect();
     view! {
         <section class="chart marks">
-            <div class="chart-head"><h3>"Decisions and events"</h3><div class="legend">{legend}</div></div>
+            <div class="chart-head"><h2>"Decisions and events"</h2><div class="legend">{legend}</div></div>
             <div class="marks-row"><For each=move || shown.get() key=key children=one/></div>
             <p class="mark-said" role="status">
                 {move || chosen.get().map(|mark| {

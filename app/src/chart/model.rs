@@ -73,8 +73,7 @@ pub fn round_step(least: f64) -> f64 {
 }
 
 /// Seconds between labelled moments, all of them familiar from clocks.
-const TIME_STEPS_S: [i64; 17] =
-    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
+const TIME_STEPS_S: [i64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
 
 /// Round moments of a span in a zone `zone` minutes east of UTC, at most `most` of them.
 pub fn time_ticks(span: Span, most: i64, zone: i32) -> Vec<(i64, String)> {
@@ -102,9 +101,15 @@ pub struct Layer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    Line { width: u32, dashed: bool },
+    Line {
+        width: u32,
+        dashed: bool,
+    },
     /// Filled down to these points, which go with the layer's own.
-    Area { base: Vec<(i64, f64)>, alpha: f64 },
+    Area {
+        base: Vec<(i64, f64)>,
+        alpha: f64,
+    },
 }
 
 /// The newest value of each bucket, for a line.

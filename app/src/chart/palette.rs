@@ -73,9 +73,7 @@ impl Palette {
 
     /// The page's own colours: `read` gives a token's value, such as `#2456c7`. Light ones stand in for the unreadable.
     pub fn read(read: impl Fn(&str) -> Option<String>) -> Self {
-        Self(std::array::from_fn(|place| {
-            read(Ink::ALL[place].token()).and_then(|text| parse(&text)).unwrap_or_else(|| rgb(LIGHT[place]))
-        }))
+        Self(std::array::from_fn(|place| read(Ink::ALL[place].token()).and_then(|text| parse(&text)).unwrap_or_else(|| rgb(LIGHT[place]))))
     }
 
     pub fn of(&self, ink: Ink) -> RGBColor {

@@ -3,10 +3,7 @@
 use leptos::prelude::*;
 
 use super::kinds::ChartKind;
-use crate::{
-    live::JobLive,
-    ui::words,
-};
+use crate::{live::JobLive, ui::words};
 
 /// Rows shown; the whole series is in the CSV.
 const ROWS: usize = 30;

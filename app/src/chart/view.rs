@@ -40,7 +40,7 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
     view! {
         <section class="chart" data-kind=kind.word()>
             <div class="chart-head">
-                <h3>{kind.title()}</h3>
+                <h2>{kind.title()}</h2>
                 <div class="legend">{legend}</div>
             </div>
             <Plot kind live>

@@ -30,11 +30,8 @@ pub fn Row(
 
 /// The ids of help and error, for `aria-describedby`.
 fn described(name: &str, help: bool, error: bool) -> Option<String> {
-    let ids: Vec<String> = [(help, "help"), (error, "error")]
-        .into_iter()
-        .filter(|(there, _)| *there)
-        .map(|(_, part)| format!("{name}-{part}"))
-        .collect();
+    let ids: Vec<String> =
+        [(help, "help"), (error, "error")].into_iter().filter(|(there, _)| *there).map(|(_, part)| format!("{name}-{part}")).collect();
     (!ids.is_empty()).then(|| ids.join(" "))
 }
 

@@ -75,9 +75,7 @@ pub fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(lines) => lines.iter().map(text).collect::<Vec<_>>().join("\n"),
-        Value::Object(fields) => {
-            fields.iter().map(|(key, value)| format!("{key}={}", text(value))).collect::<Vec<_>>().join("\n")
-        }
+        Value::Object(fields) => fields.iter().map(|(key, value)| format!("{key}={}", text(value))).collect::<Vec<_>>().join("\n"),
         other => other.to_string(),
     }
 }

@@ -30,10 +30,8 @@ pub fn PluginChoice(
         .iter()
         .map(|info| view! { <option value=info.kind.clone() selected=info.kind == chosen>{info.title.clone()}</option> })
         .collect();
-    let groups: Vec<_> = kinds
-        .into_iter()
-        .map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info filled=filled.clone()/> })
-        .collect();
+    let groups: Vec<_> =
+        kinds.into_iter().map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info filled=filled.clone()/> }).collect();
     view! {
         <div class="kinds">
             <Row name=name.clone() label error>

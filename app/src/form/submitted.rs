@@ -25,11 +25,8 @@ pub struct Filled {
 
 impl Filled {
     pub fn new(form: SubmitForm) -> Self {
-        let errors = form
-            .errors
-            .into_iter()
-            .map(|error| FieldError::new(names::input(&error.field, &form.values), error.message))
-            .collect();
+        let errors =
+            form.errors.into_iter().map(|error| FieldError::new(names::input(&error.field, &form.values), error.message)).collect();
         Self { values: form.values, errors }
     }
 

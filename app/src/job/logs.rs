@@ -95,7 +95,9 @@ fn Output(replica: String, stream: LogStream, chunk: LogChunk) -> impl IntoView 
         }
         busy.set_value(true);
         spawn_local(async move {
-            let (Some(id), Some(name), Some(from)) = (live.id.try_get_value(), replica.try_get_value(), next.try_get_value()) else { return };
+            let (Some(id), Some(name), Some(from)) = (live.id.try_get_value(), replica.try_get_value(), next.try_get_value()) else {
+                return;
+            };
             if let Ok(chunk) = replica_log(id, name, stream, Some(from)).await {
                 next.try_set_value(chunk.next);
                 if !chunk.text.is_empty() {

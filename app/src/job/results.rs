@@ -1,8 +1,10 @@
 //! Results in item order: pictures side by side without gaps, so that one picture can grow; anything else as a table.
 
 use control::live::{ItemState, ItemView};
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_router::{components::Form, hooks::use_query_map};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlImageElement;
 
 use crate::{
     api::items::items,
@@ -56,23 +58,36 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
     }
     let have = there.iter().filter(|there| **there).count() as u64;
     let id = live.id.get_value();
+    // Parts that are missing take the shape of those that are there, so that nothing moves when they come.
+    let (frame, shape) = (NodeRef::<html::Div>::new(), RwSignal::new(None::<(u32, u32)>));
+    let measure = move || {
+        let first = frame.get_untracked().and_then(|frame| frame.query_selector("img").ok().flatten());
+        let size = first.and_then(|one| one.dyn_into::<HtmlImageElement>().ok()).map(|one| (one.natural_width(), one.natural_height()));
+        shape.set(size.filter(|(width, height)| *width > 0 && *height > 0));
+    };
+    Effect::new(move |_| {
+        frame.track();
+        measure();
+    });
+    let style = move || {
+        let (width, height) = shape.get().unwrap_or((1, 1));
+        format!("grid-template-columns:repeat({},1fr);--shape:{width}/{height}", across())
+    };
     let tiles: Vec<_> = there
         .into_iter()
         .enumerate()
         .map(|(index, there)| {
-            there.then(|| view! { <img src=format!("/jobs/{id}/results/{index}") alt="" decoding="async"/> })
-                .ok_or_else(|| view! { <i></i> })
-        })
-        .map(|tile| match tile {
-            Ok(picture) => picture.into_any(),
-            Err(gap) => gap.into_any(),
+            if there {
+                view! { <img src=format!("/jobs/{id}/results/{index}") alt="" decoding="async" on:load=move |_| measure()/> }.into_any()
+            } else {
+                view! { <i></i> }.into_any()
+            }
         })
         .collect();
     view! {
         <Columns across=Signal::derive(across)/>
         <div
-            class="picture" role="img" aria-label=format!("{} of {} parts of the picture are there", count(have), count(total))
-            style=move || format!("grid-template-columns:repeat({},1fr)", across())
+            class="picture" node_ref=frame style=style role="img" aria-label=format!("{} of {} parts of the picture are there", count(have), count(total))
         >
             {tiles}
         </div>
@@ -84,10 +99,9 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
 fn Columns(across: Signal<u32>) -> impl IntoView {
     view! {
         <Form method="GET" action="" attr:class="inline-form">
-            <input type="hidden" name="tab" value="results"/>
             <label for="columns">"Columns"</label>
             <input id="columns" name="columns" type="number" min="1" max="200" value=move || across.get()/>
-            <button class="button" type="submit">"Arrange"</button>
+            <button class="button" type="submit" name="tab" value="results">"Arrange"</button>
         </Form>
     }
     .into_any()

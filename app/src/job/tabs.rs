@@ -2,10 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{
-    chart::marks::worth_showing,
-    live::JobLive,
-};
+use crate::{chart::marks::worth_showing, live::JobLive};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tab {
@@ -19,8 +16,7 @@ pub enum Tab {
 }
 
 impl Tab {
-    pub const ALL: [Self; 7] =
-        [Self::Live, Self::Decisions, Self::Replicas, Self::Items, Self::Results, Self::Logs, Self::Configuration];
+    pub const ALL: [Self; 7] = [Self::Live, Self::Decisions, Self::Replicas, Self::Items, Self::Results, Self::Logs, Self::Configuration];
 
     pub fn word(self) -> &'static str {
         match self {

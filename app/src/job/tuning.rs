@@ -55,7 +55,11 @@ impl Draft {
     pub fn edit(self, name: &str, value: String) {
         let same = self.values.read_untracked().get(name) == Some(&value);
         self.edits.update(|edits| {
-            if same { edits.remove(name) } else { edits.insert(name.to_owned(), value) };
+            if same {
+                edits.remove(name)
+            } else {
+                edits.insert(name.to_owned(), value)
+            };
         });
     }
 
@@ -77,25 +81,25 @@ impl Draft {
 pub fn Tuning(name: String) -> impl IntoView {
     let live: JobLive = expect_context();
     let found = live.loops.read_untracked().iter().find(|one| one.name == name).cloned()?;
-    let running = Memo::new(move |_| {
-        live.loops.read().iter().find(|one| one.name == name).cloned().unwrap_or_else(|| found.clone())
-    });
+    let running = Memo::new(move |_| live.loops.read().iter().find(|one| one.name == name).cloned().unwrap_or_else(|| found.clone()));
     let draft = Draft::new(running);
     let (name, kind) = running.with_untracked(|one| (one.name.clone(), one.kind.clone()));
     let law = live.laws.with_value(|laws| laws.iter().find(|info| info.kind == kind).cloned());
     let fields = law.map(|info| info.fields).unwrap_or_default();
     let label = format!("Tuning of {name}");
-    Some(view! {
-        <section class="card tune" aria-label=label>
-            <header><h2>{name.clone()}</h2><span class="chip">{kind}</span></header>
-            <div class="body">
-                <Running running/>
-                <Form name=name.clone() fields draft/>
-                <Undo name draft/>
-            </div>
-        </section>
-    }
-    .into_any())
+    Some(
+        view! {
+            <section class="card tune" aria-label=label>
+                <header><h2>{name.clone()}</h2><span class="chip">{kind}</span></header>
+                <div class="body">
+                    <Running running/>
+                    <Form name=name.clone() fields draft/>
+                    <Undo name draft/>
+                </div>
+            </section>
+        }
+        .into_any(),
+    )
 }
 
 #[component]

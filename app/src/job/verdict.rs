@@ -43,9 +43,7 @@ pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
         ),
         Phase::Stopping => Verdict::new(Tone::Warn, "Stopping.", "Replicas finish the items that they hold."),
         Phase::Completed => completed(job, now),
-        Phase::Failed => {
-            Verdict::new(Tone::Bad, "Failed:", job.reason.clone().unwrap_or_else(|| "no reason was recorded.".to_owned()))
-        }
+        Phase::Failed => Verdict::new(Tone::Bad, "Failed:", job.reason.clone().unwrap_or_else(|| "no reason was recorded.".to_owned())),
         Phase::Stopped | Phase::Terminated => {
             let lead = if job.phase == Phase::Stopped { "Stopped" } else { "Terminated" };
             let reason = job.reason.as_ref().map(|reason| format!("{reason}.")).unwrap_or_default();
@@ -57,11 +55,7 @@ pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
 fn running(job: &JobSummary, done: f64, now: i64) -> Verdict {
     if now > job.deadline_at {
         let late = (now - job.deadline_at) as f64 / 1000.0;
-        return Verdict::new(
-            Tone::Bad,
-            "Late.",
-            format!("{} done, {} after the deadline.{}", percent(done), duration(late), dead(job)),
-        );
+        return Verdict::new(Tone::Bad, "Late.", format!("{} done, {} after the deadline.{}", percent(done), duration(late), dead(job)));
     }
     let pace = pace(job, now);
     let stands = format!("{} done at {} of the time.{}", percent(done), percent(pace), dead(job));

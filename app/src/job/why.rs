@@ -15,9 +15,8 @@ const SHOWN: usize = 8;
 #[component]
 pub fn Why() -> impl IntoView {
     let live: JobLive = expect_context();
-    let newest = Memo::new(move |_| {
-        live.marks.read().iter().rev().filter(|mark| worth_showing(mark)).take(SHOWN).cloned().collect::<Vec<_>>()
-    });
+    let newest =
+        Memo::new(move |_| live.marks.read().iter().rev().filter(|mark| worth_showing(mark)).take(SHOWN).cloned().collect::<Vec<_>>());
     let all = format!("/jobs/{}?tab=decisions", live.id.get_value());
     view! {
         <section class="card">

@@ -18,16 +18,8 @@ use crate::{
 /// Rows at first, and how many more each time.
 const SHOWN: usize = 200;
 
-const PHASES: [Phase; 8] = [
-    Phase::Running,
-    Phase::Created,
-    Phase::Suspended,
-    Phase::Stopping,
-    Phase::Completed,
-    Phase::Failed,
-    Phase::Stopped,
-    Phase::Terminated,
-];
+const PHASES: [Phase; 8] =
+    [Phase::Running, Phase::Created, Phase::Suspended, Phase::Stopping, Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Terminated];
 
 /// `?q=well&phase=running&show=400`.
 #[component]
@@ -78,7 +70,7 @@ fn Filter(text: Memo<String>, phase: Memo<Option<Phase>>) -> impl IntoView {
                 <option value="" selected=move || phase.get().is_none()>"any"</option>
                 {options}
             </select>
-            <button class="button" type="submit">"Show"</button>
+            <button class="button" type="submit" name="show" value=SHOWN>"Show"</button>
         </Form>
     }
     .into_any()
@@ -119,22 +111,24 @@ fn Row(id: String) -> impl IntoView {
     let done = move || job.with(|job| share(job.items.done, job.items.total));
     let phase = Signal::derive(move || job.read().phase);
     let href = format!("/jobs/{id}");
-    Some(view! {
-        <tr>
-            <th scope="row">
-                <a href=href>{move || job.read().name.clone()}</a> " " <span class="mono faint id">{id}</span>
-            </th>
-            <td><PhaseChip phase/></td>
-            <td class="progress-cell">
-                <progress max="1" value=move || format!("{:.4}", done()) aria-label="Share done"></progress>
-                <span class="muted">{move || job.with(words)}</span>
-            </td>
-            <td>{move || job.with(|job| deadline(job, live.now.get()))}</td>
-            <td class="num">{move || job.with(|job| job.replicas.running)}</td>
-            <td><Finished job/></td>
-        </tr>
-    }
-    .into_any())
+    Some(
+        view! {
+            <tr>
+                <th scope="row">
+                    <a href=href>{move || job.read().name.clone()}</a> " " <span class="mono faint id">{id}</span>
+                </th>
+                <td><PhaseChip phase/></td>
+                <td class="progress-cell">
+                    <progress max="1" value=move || format!("{:.4}", done()) aria-label="Share done"></progress>
+                    <span class="muted">{move || job.with(words)}</span>
+                </td>
+                <td>{move || job.with(|job| deadline(job, live.now.get()))}</td>
+                <td class="num">{move || job.with(|job| job.replicas.running)}</td>
+                <td><Finished job/></td>
+            </tr>
+        }
+        .into_any(),
+    )
 }
 
 fn words(job: &control::live::JobSummary) -> String {

@@ -55,7 +55,7 @@ fn Empty() -> impl IntoView {
             <h2>"No jobs yet"</h2>
             <p>"A job is a program, a list of items and a deadline. Its replicas are moved so that the deadline is met."</p>
             <p><a class="button" data-look="primary" href="/submit">"Submit the first one"</a></p>
-            <p class="muted">"Or see it at work: " <code>"asperathos demo"</code> " starts a job that draws a picture."</p>
+            <p class="muted">"Or see it at work: " <code>"cargo xtask demo"</code> " starts a job that draws a picture."</p>
         </section>
     }
     .into_any()

@@ -42,7 +42,7 @@ pub fn duration(seconds: f64) -> String {
     let whole = s.round() as u64;
     match whole {
         0..60 => format!("{whole} s"),
-        60..600 if whole % 60 != 0 => format!("{} min {} s", whole / 60, whole % 60),
+        60..600 if !whole.is_multiple_of(60) => format!("{} min {} s", whole / 60, whole % 60),
         60..3600 => format!("{} min", whole / 60),
         3600..86_400 if whole % 3600 >= 60 => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
         3600..86_400 => format!("{} h", whole / 3600),

@@ -15,9 +15,7 @@ use control::{
     decision::{Decision, Term},
     form::{Field, FieldKind},
     job::{Bounds, JobSpec, LoopSpec, Objective, Order, Phase, QueueSpec, Workload},
-    live::{
-        ItemState, ItemView, JobDetail, JobSummary, LoopView, Mark, MarkKind, Point, ReplicaCounts, ReplicaState, ReplicaView, Series,
-    },
+    live::{ItemState, ItemView, JobDetail, JobSummary, LoopView, Mark, MarkKind, Point, ReplicaCounts, ReplicaState, ReplicaView, Series},
     observation::Items,
     plugin::{Catalog, KindInfo, PluginSpec},
 };

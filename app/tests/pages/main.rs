@@ -19,7 +19,7 @@ async fn without_jobs_the_list_says_how_to_begin() {
 async fn the_list_shows_first_what_needs_a_person() {
     let mut failed = job("kj-000000000000000a", "Salt dome", Phase::Failed);
     failed.reason = Some("no such program: ./tile".to_owned());
-    let fake = Fake { jobs: vec![failed, job("kj-000000000000000b", "Well 41", Phase::Running)], ..Fake::default() };
+    let fake = Fake { jobs: vec![failed, job("kj-000000000000000b", "Well 41", Phase::Running)] };
     let (_, html) = page("/jobs", fake, Some(person()), None).await;
     let needs = html.find("Needs a person").expect("a failed job needs a person");
     let table = html.find("Jobs, newest first").expect("the table is there");
@@ -31,7 +31,7 @@ async fn the_list_shows_first_what_needs_a_person() {
 #[tokio::test]
 async fn a_thousand_jobs_are_cut_and_filters_come_from_the_address() {
     let jobs = (0..1000).map(|n| job(&format!("kj-{n:016}"), &format!("Run {n}"), Phase::Completed)).collect();
-    let fake = Fake { jobs, ..Fake::default() };
+    let fake = Fake { jobs };
     let (_, html) = page("/jobs", fake.clone(), Some(person()), None).await;
     assert_eq!(html.matches("<tr").count(), 201, "the head and 200 rows");
     assert!(html.contains("Show more"));
@@ -79,7 +79,7 @@ async fn a_fresh_form_is_plain_and_posts_itself() {
 
 #[tokio::test]
 async fn a_jobs_page_is_whole_without_the_browsers_help_on_every_tab() {
-    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Running)], ..Fake::default() };
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Running)] };
     for (tab, says) in [
         ("live", "Apply as revision"),
         ("decisions", "Nine replicas are enough"),

@@ -1,9 +1,9 @@
 //! The replicas of one job: started, adopted, drained and ended, so that there are as many as wanted.
 
+mod recover;
 mod view;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,59 +81,6 @@ impl Replicas {
         }
     }
 
-    /// After a restart: takes over what still lives, ends the records of what does not, gives its items back.
-    pub async fn recover(&mut self, rows: Vec<ReplicaRow>) -> Result<(), StoreError> {
-        for mut row in rows {
-            self.next = self.next.max(number(&row.id) + 1);
-            if row.ended_at.is_some() {
-                continue;
-            }
-            let stored = row.handle.clone().and_then(|handle| serde_json::from_value::<Handle>(handle).ok());
-            let handle = match stored {
-                Some(handle) => self.platform.alive(&handle).then_some(handle),
-                None => self.platform.find(&row.id),
-            };
-            let address = row.addr.parse::<SocketAddr>().ok();
-            let listener = match (&handle, address) {
-                (Some(_), Some(address)) => address::listen(Some(address)).await.ok(),
-                _ => None,
-            };
-            match (handle, listener) {
-                (Some(handle), Some((listener, _))) => {
-                    row.handle = serde_json::to_value(&handle).ok();
-                    self.store.put_replica(&row).await?;
-                    let served = self.serve(&row.id, listener);
-                    self.living.push(Replica {
-                        row,
-                        handle,
-                        served,
-                        draining_since: None,
-                        ending: false,
-                        cpu_s: None,
-                        cpu: 0.0,
-                        memory_bytes: 0,
-                    });
-                }
-                (Some(handle), None) => {
-                    // Its address cannot be had again: it could never reach its queue.
-                    if let Err(error) = self.platform.end(&handle, Duration::ZERO).await {
-                        tracing::warn!("replica {} could not be ended: {error}", row.id);
-                    }
-                    self.close(row, false, Exit::Unknown.words()).await?;
-                }
-                (None, _) => self.close(row, false, Exit::Unknown.words()).await?,
-            }
-        }
-        let names: Vec<String> = self.living.iter().map(|one| one.row.id.clone()).collect();
-        if let Err(error) = self.queue.reconcile(&names) {
-            tracing::error!("job {}: items of ended replicas could not be given back: {error}", self.job);
-        }
-        if !names.is_empty() {
-            self.mark(MarkKind::Info, format!("The server is back: {} of its replicas were working on and are taken over.", names.len()));
-        }
-        Ok(())
-    }
-
     fn serve(&self, replica: &str, listener: tokio::net::TcpListener) -> CancellationToken {
         let served = CancellationToken::new();
         let (queue, replica, stop) = (self.queue.clone(), replica.to_owned(), served.clone());
@@ -175,7 +122,8 @@ impl Replicas {
             if let Err(error) = self.platform.end(&one.handle, Duration::ZERO).await {
                 tracing::warn!("replica {}: its remaining processes could not be ended: {error}", one.row.id);
             }
-            if !asked {
+            // Workers that end because nothing waits any more are as they should be.
+            if !asked && !(exit.clean() && self.queue.counts().waiting == 0) {
                 self.exits.push(Ended { at_ms: now_ms(), exit, items_done: done });
                 if !exit.clean() {
                     self.mark(
@@ -394,11 +342,6 @@ impl Replicas {
         }
         Ok(())
     }
-}
-
-/// `kj-…-r12` → 12.
-fn number(id: &str) -> u64 {
-    id.rsplit_once("-r").and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
 }
 
 /// The part of a replica's id that people read.

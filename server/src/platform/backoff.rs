@@ -34,14 +34,15 @@ pub struct Pause {
 
 /// The pause after these ends of a job's replicas, oldest first: 1, 2, 4 … 60 s. `None` when the worker does not crash.
 ///
-/// Clean ends and ends after at least one item begin anew; unknown ends count for nothing.
+/// Ends after at least one item begin anew; unknown ends count for nothing.
+/// A clean end counts as well: a worker that leaves waiting items alone would be started for ever.
 /// Many replicas that crash together are one round: a crash within the pause of another does not lengthen it.
 pub fn after(ends: &[Ended]) -> Option<Pause> {
     let mut crashes = 0;
     let mut until_ms = i64::MIN;
     let mut last = None;
     for end in ends {
-        if end.exit.clean() || end.items_done > 0 {
+        if end.items_done > 0 {
             (crashes, until_ms, last) = (0, i64::MIN, None);
             continue;
         }
@@ -96,16 +97,18 @@ mod tests {
     }
 
     #[test]
-    fn an_item_done_or_a_clean_end_begins_anew() {
-        for relief in
-            [Ended { at_ms: 900_000, exit: Exit::Signal(11), items_done: 1 }, Ended { at_ms: 900_000, exit: Exit::Code(0), items_done: 0 }]
-        {
-            let mut ends = crashing(5);
-            ends.push(relief);
-            assert_eq!(after(&ends), None);
-            ends.push(crash(1000.0));
-            assert_eq!(after(&ends).unwrap().wait, Duration::from_secs(1));
-        }
+    fn an_item_done_begins_anew() {
+        let mut ends = crashing(5);
+        ends.push(Ended { at_ms: 900_000, exit: Exit::Signal(11), items_done: 1 });
+        assert_eq!(after(&ends), None);
+        ends.push(crash(1000.0));
+        assert_eq!(after(&ends).unwrap().wait, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_worker_that_leaves_items_alone_waits_too() {
+        let idle = Ended { exit: Exit::Code(0), ..crash(0.0) };
+        assert_eq!(after(&[idle]).unwrap().wait, Duration::from_secs(1));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn spawn(launch: &Launch, params: &LocalParams, folder: &Path) -> Result<(Ch
         .envs(launch.extra_env.iter().map(|(name, value)| (name, value)))
         .env("REDIS_HOST", IpAddr::to_string(&launch.redis_host))
         .env("REDIS_PORT", launch.redis_port.to_string())
-        .env("REDIS_QUEUE", &launch.job)
+        .env("REDIS_QUEUE", "job")
         .env(JOB_MARK, &launch.job)
         .env(REPLICA_MARK, replica)
         .current_dir(if params.working_dir.is_empty() { &work } else { Path::new(&params.working_dir) })

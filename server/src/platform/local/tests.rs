@@ -218,7 +218,7 @@ async fn the_environment_is_clean_and_the_use_is_measured() {
         "EXTRA=1",
         "REDIS_HOST=127.64.0.1",
         "REDIS_PORT=6379",
-        &format!("REDIS_QUEUE={}", house.job),
+        "REDIS_QUEUE=job",
         &format!("ASPERATHOS_REPLICA={}", house.replica(1)),
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{line} is not in {printed}");
