@@ -177,6 +177,7 @@ struct Listener {
     source: EventSource,
     newest: Rc<Cell<Option<f64>>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_gap: Closure<dyn FnMut(MessageEvent)>,
 }
 
 impl Listener {
@@ -196,7 +197,14 @@ impl Listener {
             }
         });
         source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        Some(Self { source, newest, _on_message: on_message })
+        // The server no longer has what was missed while away: only a whole page has no hole.
+        let on_gap = Closure::new(|_: MessageEvent| {
+            if let Err(error) = window().location().reload() {
+                leptos::logging::warn!("the page could not be loaded again: {error:?}");
+            }
+        });
+        source.add_event_listener_with_callback("gap", on_gap.as_ref().unchecked_ref()).ok()?;
+        Some(Self { source, newest, _on_message: on_message, _on_gap: on_gap })
     }
 
     fn newest(&self) -> Option<f64> {

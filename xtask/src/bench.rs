@@ -1,9 +1,12 @@
 //! `cargo xtask bench NAME`: measurements that anyone can repeat, written to docs/benchmarks/NAME.md.
 
+mod crash;
 mod idle;
 mod live;
+mod moments;
 mod page;
 mod queue;
+mod store;
 
 use std::fs;
 use std::process::Command;
@@ -26,6 +29,12 @@ pub enum Name {
     Live,
     /// Items a second through the queue, beside Redis with its append-only file
     Queue,
+    /// From submit to the first item at work; from a killed replica to its item in the queue
+    Moments,
+    /// kill -9 of the server at 200 random moments of running jobs
+    Crash,
+    /// Reading a day of samples, writing the ticks of a hundred jobs
+    Store,
 }
 
 /// What a bench found, as Markdown.
@@ -38,13 +47,16 @@ struct Report {
 
 pub fn bench(name: Name, repeat: usize) -> Result<()> {
     let mut steps = Steps::new(1 + RELEASE_STEPS + 1);
-    let need = if name == Name::Queue { Need::Test } else { Need::Demo };
+    let need = if matches!(name, Name::Queue | Name::Crash) { Need::Test } else { Need::Demo };
     set_up(&mut steps, need)?;
     release(&mut steps)?;
     let (file, report) = match name {
         Name::Page => ("page", steps.own("measuring", || Ok((page::measure()?, String::new())))?),
         Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),
         Name::Live => ("live", steps.own("measuring", || Ok((live::measure()?, String::new())))?),
+        Name::Moments => ("moments", steps.own("measuring", || Ok((moments::measure()?, String::new())))?),
+        Name::Crash => ("crash", steps.own("measuring", || Ok((crash::measure()?, String::new())))?),
+        Name::Store => ("store", steps.own("measuring", || Ok((store::measure()?, String::new())))?),
         Name::Queue => ("queue", steps.own("measuring", || Ok((queue::measure(repeat)?, String::new())))?),
     };
     let text = format!(

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::Web;
+use crate::store::StoreError;
 
 /// Frames read at once.
 const LOT: u32 = 200;
@@ -46,8 +47,17 @@ pub async fn job(
             if let Some(event) = state.ready.next() {
                 return Some((Ok(event), (state, id)));
             }
-            let frames = match state.web.store.frames_after(&id, state.seq, LOT).await {
-                Ok(frames) => frames,
+            let read = async {
+                let floor = state.web.store.frames_floor(&id).await?;
+                Ok::<_, StoreError>((floor, state.web.store.frames_after(&id, state.seq, LOT).await?))
+            };
+            let frames = match read.await {
+                // Frames that this client has not seen are gone: it has to load the page again.
+                Ok((floor, _)) if state.seq < floor => {
+                    state.seq = floor;
+                    return Some((Ok(Event::default().event("gap").data("reload")), (state, id)));
+                }
+                Ok((_, frames)) => frames,
                 Err(error) => {
                     tracing::error!("live stream of {id}: {error}");
                     return None;

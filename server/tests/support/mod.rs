@@ -100,7 +100,16 @@ impl Server {
 
     /// Waits until the job's phase is one of these; fails with the server's log when it takes too long.
     pub async fn wait(&self, job: &str, phases: &[&str]) -> Value {
-        let until = Instant::now() + Duration::from_secs(120);
+        self.wait_for(job, phases, Duration::from_secs(120)).await
+    }
+
+    /// As `wait`, for jobs that take many minutes.
+    pub async fn wait_long(&self, job: &str, phases: &[&str]) -> Value {
+        self.wait_for(job, phases, Duration::from_secs(1200)).await
+    }
+
+    async fn wait_for(&self, job: &str, phases: &[&str], long: Duration) -> Value {
+        let until = Instant::now() + long;
         loop {
             let detail = self.get(&format!("/api/v1/jobs/{job}")).await;
             let phase = detail["summary"]["phase"].as_str().unwrap_or_default().to_owned();

@@ -14,7 +14,7 @@ use crate::server::{Server, free_port};
 
 /// How long each number of pages is watched.
 const WATCHED: Duration = Duration::from_secs(15);
-const PAGES: [usize; 3] = [1, 100, 1000];
+const PAGES: [usize; 4] = [1, 50, 100, 1000];
 
 pub fn measure() -> Result<Report> {
     allow_many_files();
