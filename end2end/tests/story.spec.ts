@@ -75,6 +75,9 @@ test("a job from form to picture, through a crash", async ({ signedIn: page, ser
     expect(detail).toMatch(/"revision":\s*2/);
   });
 
+  // A picture worth showing has something on it.
+  await expect.poll(() => doneShown(page), { timeout: 30_000 }).toBeGreaterThan(TILES / 2);
+  await page.evaluate(() => window.scrollTo(0, 0));
   await picture(page, "job-light");
   await page.emulateMedia({ colorScheme: "dark" });
   await picture(page, "job-dark");
@@ -83,6 +86,7 @@ test("a job from form to picture, through a crash", async ({ signedIn: page, ser
   await page.setViewportSize({ width: 390, height: 844 });
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(overflow, "a narrow page does not scroll sideways").toBeLessThanOrEqual(0);
+  await page.evaluate(() => window.scrollTo(0, 0));
   await picture(page, "job-narrow");
   if (size !== null) await page.setViewportSize(size);
 

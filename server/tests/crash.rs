@@ -1,6 +1,8 @@
 //! `kill -9` of the server at random moments, with workers of all three kinds at work.
 //! `ASPERATHOS_KILLS` says how often; `cargo xtask bench crash` does it 200 times.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -81,6 +83,8 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_left_behind() {
     }
     let results = std::fs::read_to_string(server.data.path().join("server.log")).unwrap();
     assert!(!results.contains("panicked"), "{results}");
-    println!("| kills | items of 3 jobs | done once | lost | orphans | doubled | longest outage, s |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!(
+        "| kills | items of 3 jobs | done once | lost | orphans | doubled | longest outage, s |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    );
     println!("| {kills} | {} | {} | 0 | 0 | 0 | {worst:.2} |", 3 * items, 3 * items);
 }

@@ -30,11 +30,14 @@ pub trait ActuatorPlugin: Plugin {
     fn build(params: Self::Params) -> Box<dyn Actuator>;
 }
 
+/// Makes an actuator of checked parameters, or tells every problem.
+type Build = fn(&Value) -> Result<Box<dyn Actuator>, Vec<FieldError>>;
+
 /// A row of the catalog.
 pub struct Entry {
     pub kind: &'static str,
     pub describe: fn() -> KindInfo,
-    pub build: fn(&Value) -> Result<Box<dyn Actuator>, Vec<FieldError>>,
+    pub build: Build,
 }
 
 const fn entry<A: ActuatorPlugin>() -> Entry {

@@ -88,11 +88,7 @@ fn open(path: &str) -> bool {
 /// Paths that the app draws itself: without a viewer in its context it shows how to sign in, and nothing else.
 fn page(path: &str) -> bool {
     let mut parts = path.split('/').skip(1);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some("" | "submit"), None, None) => true,
-        (Some("jobs"), _, None) => true,
-        _ => false,
-    }
+    matches!((parts.next(), parts.next(), parts.next()), (Some("" | "submit"), None, None) | (Some("jobs"), _, None))
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {

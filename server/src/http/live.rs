@@ -15,6 +15,8 @@ use crate::store::StoreError;
 
 /// Frames read at once.
 const LOT: u32 = 200;
+/// Longest silence of the stream of all jobs.
+const SILENCE: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 pub struct Start {
@@ -104,8 +106,11 @@ pub async fn jobs(
                 let event = Event::default().id(state.seq.to_string()).json_data(&changed).unwrap_or_default();
                 return Some((Ok(event), state));
             }
-            if !state.wait().await {
-                return None;
+            match tokio::time::timeout(SILENCE, state.wait()).await {
+                Ok(true) => {}
+                Ok(false) => return None,
+                // Nothing changed; the page has to know that it would have heard.
+                Err(_) => return Some((Ok(Event::default().data("[]")), state)),
             }
         }
     })))

@@ -55,8 +55,8 @@ impl IntoResponse for Failure {
 }
 
 /// A body that is not JSON is one clear error as well.
-fn body(result: Result<Json<Value>, JsonRejection>) -> Result<Value, Response> {
-    result.map(|Json(value)| value).map_err(|rejection| super::guard::refuse(rejection.status(), &rejection.body_text()))
+fn body(result: Result<Json<Value>, JsonRejection>) -> Result<Value, Box<Response>> {
+    result.map(|Json(value)| value).map_err(|rejection| Box::new(super::guard::refuse(rejection.status(), &rejection.body_text())))
 }
 
 async fn catalog(State(web): State<Web>) -> Json<Catalog> {
@@ -80,7 +80,7 @@ async fn jobs(State(web): State<Web>, Query(limit): Query<Limit>) -> Result<Json
 async fn submit(State(web): State<Web>, Extension(viewer): Extension<Viewer>, sent: Result<Json<Value>, JsonRejection>) -> Response {
     let sent = match body(sent) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let submitted = match submission::parse(&sent) {
         Ok(spec) => web.server.manager.submit(spec, &viewer.name).await,
@@ -154,7 +154,7 @@ async fn tune(
 ) -> Response {
     let sent = match body(sent) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut errors = Vec::new();
     let base = sent.get("base_revision").and_then(Value::as_u64).and_then(|revision| u32::try_from(revision).ok());

@@ -123,7 +123,8 @@ impl Replicas {
                 tracing::warn!("replica {}: its remaining processes could not be ended: {error}", one.row.id);
             }
             // Workers that end because nothing waits any more are as they should be.
-            if !asked && !(exit.clean() && self.queue.counts().waiting == 0) {
+            let at_the_end = exit.clean() && self.queue.counts().waiting == 0;
+            if !asked && !at_the_end {
                 self.exits.push(Ended { at_ms: now_ms(), exit, items_done: done });
                 if !exit.clean() {
                     self.mark(

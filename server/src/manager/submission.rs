@@ -125,8 +125,8 @@ fn platform_spec(value: Option<&Value>, problems: &mut Problems) -> Option<Plugi
         return None;
     };
     let spec = plugin_spec("platform", value, problems)?;
-    problems.take("platform", platform::check(&spec))?;
-    Some(spec)
+    let params = problems.take("platform", platform::check(&spec))?;
+    Some(PluginSpec { params, ..spec })
 }
 
 /// `{"kind", "params"}` with nothing else in it.
@@ -213,7 +213,10 @@ fn workload(value: Option<&Value>, problems: &mut Problems) -> Option<Workload> 
             }
         }
     }
-    (before == problems.0.len()).then(|| match field {
+    if before < problems.0.len() {
+        return None;
+    }
+    Some(match field {
         "items" => Workload::Inline { items: text },
         "url" => Workload::Url { url: text },
         _ => Workload::Upload { upload: text },
@@ -319,15 +322,16 @@ fn one_loop(prefix: &str, value: &Value, metrics: &[&str], problems: &mut Proble
             None
         }
     };
-    let controller = controller.filter(|spec| {
+    let controller = controller.and_then(|spec| {
         let checked = if controllers::catalog().iter().any(|entry| entry.kind == spec.kind) {
             controllers::law(&spec.kind, &spec.params, None)
-                .map(|_| ())
                 .map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect())
         } else {
             Err(vec![unknown("controller", &spec.kind, controllers::catalog().iter().map(|entry| entry.kind))])
         };
-        problems.take(&format!("{prefix}.controller"), checked).is_some()
+        let law = problems.take(&format!("{prefix}.controller"), checked)?;
+        // In full and by their types: the first revision is what tunings are compared with.
+        Some(PluginSpec { params: law.params(), ..spec })
     });
     let actuator = plugin_spec(&format!("{prefix}.actuator"), &actuator, problems)
         .filter(|spec| problems.take(&format!("{prefix}.actuator"), actuator::build(spec).map(|_| ())).is_some());

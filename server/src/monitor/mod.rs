@@ -42,12 +42,15 @@ pub trait MonitorPlugin: Plugin {
     fn build(params: Self::Params) -> Box<dyn Monitor>;
 }
 
+/// Makes a monitor of checked parameters, or tells every problem.
+type Build = fn(&Value) -> Result<Box<dyn Monitor>, Vec<FieldError>>;
+
 /// A row of the catalog.
 pub struct Entry {
     pub kind: &'static str,
     pub metrics: &'static [&'static str],
     pub describe: fn() -> KindInfo,
-    pub build: fn(&Value) -> Result<Box<dyn Monitor>, Vec<FieldError>>,
+    pub build: Build,
 }
 
 const fn entry<M: MonitorPlugin>() -> Entry {

@@ -185,12 +185,13 @@ pub fn catalog() -> Vec<KindInfo> {
 }
 
 /// Checks a choice of platform against this machine too: programs and folders must exist.
+/// Answers with the params in full, defaults included.
 ///
 /// # Errors
 /// All problems at once, by their path in the spec: `kind`, `params.command`.
-pub fn check(spec: &PluginSpec) -> Result<(), Vec<FieldError>> {
+pub fn check(spec: &PluginSpec) -> Result<Value, Vec<FieldError>> {
     let checked = match spec.kind.as_str() {
-        Local::KIND => local::params::check(&spec.params).map(drop),
+        Local::KIND => local::params::check(&spec.params).map(|params| serde_json::to_value(params).unwrap_or_default()),
         other => {
             return Err(vec![FieldError::new("kind", format!("There is no platform {other:?}; choose {}.", Local::KIND))]);
         }

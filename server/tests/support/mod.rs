@@ -1,5 +1,6 @@
 //! A real server on a free port with a fresh data folder, and a client for it. It can be killed and started again.
 #![expect(dead_code, reason = "each test file uses its own part of this")]
+#![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

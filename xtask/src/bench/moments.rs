@@ -24,10 +24,12 @@ pub fn measure() -> Result<Report> {
     }
     let mut back = requeues(&server)?;
     server.stop(None)?;
-    let mut table = String::from("| What | times | p50, ms | p95, ms | longest, ms | at most |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
-    for (what, times, limit) in
-        [("submit → first item at work", &mut first, "p95 1000"), ("replica killed → its item waits or is at work again", &mut back, "longest 1000")]
-    {
+    let mut table =
+        String::from("| What | times | p50, ms | p95, ms | longest, ms | at most |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
+    for (what, times, limit) in [
+        ("submit → first item at work", &mut first, "p95 1000"),
+        ("replica killed → its item waits or is at work again", &mut back, "longest 1000"),
+    ] {
         times.sort_unstable();
         let at = |share: usize| times[(times.len() - 1) * share / 100];
         table.push_str(&format!("| {what} | {} | {} | {} | {} | {limit} |\n", times.len(), at(50), at(95), at(100)));
@@ -90,7 +92,8 @@ fn requeues(server: &Server) -> Result<Vec<u64>> {
             continue;
         };
         killed.insert(busy["id"].to_string());
-        let pid = busy["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw).context("a busy replica has no pid")?;
+        let pid =
+            busy["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw).context("a busy replica has no pid")?;
         let name = busy["id"].clone();
         let at = Instant::now();
         kill_process(pid, Signal::KILL)?;

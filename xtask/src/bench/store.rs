@@ -12,7 +12,8 @@ pub fn measure() -> Result<Report> {
     if !output.status.success() {
         bail!("the measurement failed:\n{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     }
-    let lines: Vec<&str> = printed.lines().filter(|line| !line.is_empty() && !line.starts_with("running") && !line.starts_with("test ")).collect();
+    let lines: Vec<&str> =
+        printed.lines().filter(|line| !line.is_empty() && !line.starts_with("running") && !line.starts_with("test ")).collect();
     Ok(Report {
         title: "The store",
         method: "A day of samples at one second, read back for a chart: at most 20 ms are allowed for one series.\n\

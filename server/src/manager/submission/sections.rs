@@ -4,18 +4,12 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct Head {
     /// A name for people.
     #[garde(length(chars, min = 1, max = 120))]
     pub name: String,
-}
-
-impl Default for Head {
-    fn default() -> Self {
-        Self { name: String::new() }
-    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
