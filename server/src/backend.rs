@@ -4,6 +4,7 @@ use app::api::error::ApiError;
 use app::backend::{Backend, JobCommand, LogChunk, LogStream};
 use async_trait::async_trait;
 use control::controllers;
+use control::job::Phase;
 use control::live::{ItemState, ItemView, JobDetail, JobSummary, Series};
 use control::plugin::Catalog;
 use serde_json::Value;
@@ -66,8 +67,12 @@ impl Backend for Server {
     }
 
     async fn items(&self, id: &str, state: Option<ItemState>, offset: u64, limit: u32) -> Result<Vec<ItemView>, ApiError> {
-        self.manager.row(id).await?;
-        Ok(self.manager.queue(id)?.items(state, offset, limit.min(ITEMS_SHOWN)))
+        let row = self.manager.row(id).await?;
+        match self.manager.queue(id) {
+            // Accepted a moment ago: its queue is being made.
+            Err(ApiError::NotFound { .. }) if row.phase == Phase::Created => Ok(Vec::new()),
+            queue => Ok(queue?.items(state, offset, limit.min(ITEMS_SHOWN))),
+        }
     }
 
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError> {
@@ -87,5 +92,34 @@ impl Backend for Server {
         };
         let chunk = platform.log(replica, stream, from).map_err(|error| internal(&error))?;
         Ok(LogChunk { from: chunk.from, next: chunk.next, text: chunk.text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use control::form::FieldKind;
+    use control::plugin::KindInfo;
+
+    use super::catalog;
+
+    /// One declaration serves check, schema, form, sliders and docs: then it has to be whole.
+    #[test]
+    fn every_field_of_every_plugin_declares_all_that_people_need() {
+        let catalog = catalog();
+        let all: Vec<&KindInfo> =
+            [&catalog.controllers, &catalog.monitors, &catalog.actuators, &catalog.platforms].into_iter().flatten().collect();
+        assert!(6 <= all.len(), "{}", all.len());
+        for plugin in all {
+            assert!(!plugin.title.is_empty() && !plugin.about.is_empty(), "{}", plugin.kind);
+            for field in &plugin.fields {
+                let name = format!("{}.{}", plugin.kind, field.name);
+                assert!(!field.title.is_empty(), "{name} has no title");
+                assert!(10 <= field.help.len(), "{name} has no help");
+                if matches!(field.kind, FieldKind::Number | FieldKind::Integer) {
+                    assert!(field.unit.is_some() || field.step == Some(1.0), "{name} has no unit");
+                    assert!(field.min.is_some() && field.max.is_some() && field.step.is_some(), "{name} has no bounds or step");
+                }
+            }
+        }
     }
 }

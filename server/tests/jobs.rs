@@ -127,7 +127,15 @@ async fn a_job_is_suspended_resumed_and_stopped_without_losing_an_item() {
     let job = server.submit(&echo_job(200, 0.1)).await;
     tokio::time::sleep(Duration::from_millis(800)).await;
     server.post(&format!("/api/v1/jobs/{job}/suspend"), &json!({})).await;
-    let detail = server.wait(&job, &["suspended"]).await;
+    server.wait(&job, &["suspended"]).await;
+    // Suspended at once; replicas finish what they hold.
+    let detail = loop {
+        let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
+        if detail["summary"]["replicas"]["draining"] == 0 && detail["summary"]["items"]["processing"] == 0 {
+            break detail;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     let items = &detail["summary"]["items"];
     assert_eq!(items["processing"], 0, "{items}");
     assert_eq!(items["waiting"].as_u64().unwrap() + items["done"].as_u64().unwrap(), 200, "{items}");

@@ -2,6 +2,7 @@
 
 mod crash;
 mod idle;
+mod large;
 mod live;
 mod moments;
 mod page;
@@ -31,6 +32,8 @@ pub enum Name {
     Queue,
     /// From submit to the first item at work; from a killed replica to its item in the queue
     Moments,
+    /// Two million items: how long until they wait, and what that holds
+    Large,
     /// kill -9 of the server at 200 random moments of running jobs
     Crash,
     /// Reading a day of samples, writing the ticks of a hundred jobs
@@ -55,6 +58,7 @@ pub fn bench(name: Name, repeat: usize) -> Result<()> {
         Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),
         Name::Live => ("live", steps.own("measuring", || Ok((live::measure()?, String::new())))?),
         Name::Moments => ("moments", steps.own("measuring", || Ok((moments::measure()?, String::new())))?),
+        Name::Large => ("large", steps.own("measuring", || Ok((large::measure()?, String::new())))?),
         Name::Crash => ("crash", steps.own("measuring", || Ok((crash::measure()?, String::new())))?),
         Name::Store => ("store", steps.own("measuring", || Ok((store::measure()?, String::new())))?),
         Name::Queue => ("queue", steps.own("measuring", || Ok((queue::measure(repeat)?, String::new())))?),

@@ -120,6 +120,12 @@ impl Loops {
                 Some(one) if to != moment.wanted => one.actuator.move_to(to, job),
                 _ => Ok(to),
             };
+            // A wish that another loop outvoted, or that was refused, is a line on the chart and no decision.
+            let came_true = moved.as_ref().ok().copied().filter(|to| *to != moment.wanted);
+            outcome.marks.retain(|mark| {
+                let ours = mark.loop_name.as_ref().is_some_and(|name| wishes.iter().any(|(wisher, _)| wisher == name));
+                !ours || mark.decision.as_ref().is_none_or(|decision| came_true == Some(decision.to))
+            });
             for one in self.running.iter_mut().filter(|one| one.spec.actuator.kind == kind) {
                 let input = match &moved {
                     Ok(to) => Input::Moved { at_ms, to: *to },

@@ -19,7 +19,11 @@ pub struct Link {
 
 /// Only paths of this server.
 fn next_page(next: &str) -> &str {
-    if next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']) { next } else { "/" }
+    if next.starts_with('/') && !next.starts_with("//") && !next.contains(|sign: char| sign == '\\' || sign.is_control()) {
+        next
+    } else {
+        "/"
+    }
 }
 
 /// Signs in at once. Links are good once and for a quarter of an hour.

@@ -122,9 +122,15 @@ struct Retry {
     indexes: Vec<u64>,
 }
 
-async fn retry(State(web): State<Web>, Path(id): Path<String>, Json(retry): Json<Retry>) -> Result<Json<Value>, Failure> {
-    let count = web.server.retry_items(&id, retry.indexes).await?;
-    Ok(Json(json!({ "retried": count })))
+async fn retry(State(web): State<Web>, Path(id): Path<String>, sent: Result<Json<Retry>, JsonRejection>) -> Response {
+    let retry = match sent {
+        Ok(Json(retry)) => retry,
+        Err(rejection) => return super::guard::refuse(rejection.status(), &rejection.body_text()),
+    };
+    match web.server.retry_items(&id, retry.indexes).await {
+        Ok(count) => Json(json!({ "retried": count })).into_response(),
+        Err(error) => Failure(error).into_response(),
+    }
 }
 
 async fn command(

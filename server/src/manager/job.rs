@@ -3,65 +3,52 @@
 //! Ten times a second it looks after replicas (what ended, what is drained), once a second it is a tick:
 //! monitors read, loops decide, and one transaction stores samples, memories, decisions and the page's frame.
 
-use std::collections::BTreeMap;
+mod begin;
+mod tick;
+
+pub use begin::run;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::backend::JobCommand;
 use control::job::Phase;
 use control::live::{Mark, MarkKind};
-use control::observation::Observation;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::replicas::Replicas;
-use super::{Nudge, Shared, mark, platform_of, summary, workload};
+use super::{Nudge, Shared, mark, workload};
+use crate::actuator::Scalable as _;
 use crate::clock::now_ms;
-use crate::controller::{Loops, Moment, Outcome};
-use crate::monitor::{self, Monitor, Reading};
-use crate::queue::Queue;
-use crate::store::{JobRow, StoreError, Tick};
+use crate::controller::Loops;
+use crate::monitor::Monitor;
+use crate::queue::{Queue, QueueError};
+use crate::store::{JobRow, StoreError};
 use crate::words::chain;
 
 const CARE: Duration = Duration::from_millis(100);
 const CARES_A_TICK: u32 = 10;
 /// How long replicas may take to see by themselves that the job is over.
 const FAREWELL_MS: i64 = 1500;
-/// A monitor that takes longer is treated as failed for this tick.
-const MONITOR_TIME: Duration = Duration::from_millis(800);
+/// A replica that is asked to leave may finish its item, however long it takes.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// Where no actuator says otherwise.
+const DRAIN_S: f64 = 120.0;
 
 #[derive(Debug, thiserror::Error)]
-enum JobError {
+pub enum JobError {
     #[error("could not start")]
     Workload(#[from] workload::WorkloadError),
     #[error("the store failed")]
     Store(#[from] StoreError),
     #[error("the queue failed")]
-    Queue(#[from] crate::queue::QueueError),
+    Queue(#[from] QueueError),
     #[error("could not start: {0}")]
     Setup(String),
 }
 
-/// Runs a job until it has ended or the server stops.
-pub async fn run(shared: Arc<Shared>, row: JobRow, mut nudges: mpsc::Receiver<Nudge>) {
-    let id = row.id.clone();
-    match Task::begin(shared.clone(), row).await {
-        Ok(mut task) => {
-            if let Err(error) = task.live(&mut nudges).await {
-                task.fail(&chain(&error)).await;
-            }
-        }
-        Err(error) => {
-            let reason = chain(&error);
-            tracing::warn!("job {id} failed: {reason}");
-            if let Err(error) = shared.store.set_phase(&id, Phase::Failed, Some(reason), now_ms()).await {
-                tracing::error!("job {id}: its failure could not be stored: {}", chain(&error));
-            }
-        }
-    }
-}
-
-struct Task {
+pub struct Task {
     shared: Arc<Shared>,
     row: JobRow,
     queue: Arc<Queue>,
@@ -74,97 +61,68 @@ struct Task {
     leaving: Option<Phase>,
     /// When the last item was handled.
     over_since: Option<i64>,
+    /// How many replicas were wanted then, should items come back.
+    before_end: u32,
+    /// Nobody is left and nothing was left behind.
+    left: bool,
     blind: bool,
 }
 
 impl Task {
-    /// Loads what a former life left, or the workload when this is the first.
-    async fn begin(shared: Arc<Shared>, mut row: JobRow) -> Result<Self, JobError> {
-        let store = &shared.store;
-        let queue = match shared.queues.load(&row.id)? {
-            Some(queue) => queue,
-            None => shared.queues.create(&row.id, row.spec.queue)?,
-        };
-        if !queue.sealed() {
-            workload::load(&row.spec.workload, &shared.settings.uploads(), &queue).await?;
-        }
-        let platform = platform_of(&shared, &row.spec.platform).map_err(JobError::Setup)?;
-        let params = row.spec.platform.params.clone();
-        let mut replicas = Replicas::new(&row.id, params, platform, queue.clone(), store.clone(), row.spec.replicas.initial);
-        let recovered = row.phase != Phase::Created;
-        replicas.recover(store.replicas(&row.id, false).await?).await?;
-        if recovered {
-            let wanted = row.summary.replicas.wanted.clamp(row.spec.replicas.min, row.spec.replicas.max);
-            crate::actuator::Scalable::want(&mut replicas, wanted, 120.0);
-        }
-        let (views, memories) = (store.loops(&row.id).await?, store.memories(&row.id).await?);
-        let loops = Loops::new(&row.spec.loops, &views, &memories).map_err(|errors| JobError::Setup(listed(&errors)))?;
-        let monitors =
-            row.spec.monitors.iter().map(monitor::build).collect::<Result<_, _>>().map_err(|errors| JobError::Setup(listed(&errors)))?;
-        if row.phase == Phase::Created {
-            store.set_phase(&row.id, Phase::Running, None, now_ms()).await?;
-            row = store.job(&row.id).await?.unwrap_or(row);
-        }
-        let leaving = match row.phase {
-            Phase::Suspended => Some(Phase::Suspended),
-            Phase::Stopping => Some(Phase::Stopped),
-            _ => None,
-        };
-        Ok(Self {
-            shared: shared.clone(),
-            row,
-            queue,
-            replicas,
-            loops,
-            monitors,
-            marks: Vec::new(),
-            retuned: true,
-            leaving,
-            over_since: None,
-            blind: false,
-        })
-    }
-
     async fn live(&mut self, nudges: &mut mpsc::Receiver<Nudge>) -> Result<(), JobError> {
         let mut care = tokio::time::interval(CARE);
         care.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut cares = 0;
         let mut queue_changes = self.queue.changed();
         if self.leaving.is_some() {
-            self.replicas.drain_all(Duration::from_secs(120));
+            self.replicas.drain_all(PATIENCE);
         }
         loop {
             tokio::select! {
                 nudge = nudges.recv() => match nudge {
-                    Some(Nudge::Command(command)) => self.obey(command).await?,
+                    Some(Nudge::Command(command, answer)) => {
+                        let obeyed = self.obey(command).await;
+                        let _ = answer.send(obeyed.as_ref().map_err(|error| chain(error)).and_then(|refused| refused.map_or(Ok(()), |why| Err(why.to_owned()))));
+                        self.endure(obeyed.map(drop))?;
+                    }
                     Some(Nudge::Retuned) => {
                         self.retuned = true;
                         // The new values decide at once.
-                        self.tick().await?;
+                        let ticked = self.tick().await;
+                        self.endure(ticked)?;
                     }
                     Some(Nudge::Retried) => self.over_since = None,
                     Some(Nudge::Shutdown { end_replicas, done }) => {
                         if end_replicas {
-                            self.replicas.end_all(Duration::from_secs(2)).await?;
+                            // In memory only: the last tick must not start anybody.
+                            self.leaving = Some(Phase::Suspended);
+                            let wanted = self.replicas.wanted();
+                            let ended = self.replicas.end_all(Duration::from_secs(2)).await;
+                            self.endure(ended.map_err(JobError::from))?;
+                            self.replicas.want(wanted, drain_s(&self.row));
                         }
-                        self.tick().await?;
+                        let ticked = self.tick().await;
+                        self.endure(ticked)?;
                         let _ = done.send(());
                         return Ok(());
                     }
                     None => return Ok(()),
                 },
                 _ = care.tick() => {
-                    self.care().await?;
+                    let cared = self.care().await;
+                    self.endure(cared)?;
                     cares += 1;
                     if cares >= CARES_A_TICK {
                         cares = 0;
-                        self.tick().await?;
+                        let ticked = self.tick().await;
+                        self.endure(ticked)?;
                     }
                 }
                 changed = queue_changes.changed() => {
                     // Only the end of the work is urgent; everything else waits for the next look.
                     if changed.is_ok() && self.queue.counts().left() == 0 {
-                        self.care().await?;
+                        let cared = self.care().await;
+                        self.endure(cared)?;
                     } else {
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
@@ -176,34 +134,64 @@ impl Task {
         }
     }
 
+    /// A store that fails now may work the next second (a full disk, a lock): the job goes on meanwhile.
+    fn endure(&mut self, result: Result<(), JobError>) -> Result<(), JobError> {
+        match result {
+            Err(JobError::Store(error)) => {
+                tracing::error!("job {}: {}; the next second tries again", self.row.id, chain(&error));
+                self.retuned = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     /// Looks after replicas: what ended, what is drained, what is missing; and whether the job is over.
     async fn care(&mut self) -> Result<(), JobError> {
         let exits = self.shared.exits_of(&self.row.id);
         self.replicas.collect(&exits).await?;
-        if self.queue.counts().left() == 0 && self.leaving.is_none() {
+        let over = self.queue.counts().left() == 0;
+        if over && self.leaving.is_none() {
             return self.finish().await;
         }
-        self.over_since = None;
+        if self.over_since.take().is_some() && self.leaving.is_none() {
+            // Items came back (a retry, a worker that gave its last one up): the work goes on as before.
+            self.replicas.want(self.before_end.max(self.row.spec.replicas.min), drain_s(&self.row));
+        }
         self.replicas.reconcile().await?;
         if let Some(phase) = self.leaving
             && self.replicas.none_left()
-            && self.row.phase != phase
+            && !self.left
         {
             self.replicas.end_all(Duration::ZERO).await?;
-            self.enter(phase, None).await?;
+            self.left = true;
+            // What was finished while everybody left is a finished job.
+            if over && phase != Phase::Terminated {
+                self.leaving = None;
+                return self.finish().await;
+            }
+            if self.row.phase != phase {
+                self.enter(phase, None).await?;
+            }
         }
         Ok(())
     }
 
     /// Everything is done or dead: replicas see it by themselves, those that do not are ended.
     async fn finish(&mut self) -> Result<(), JobError> {
+        if self.over_since.is_none() {
+            self.before_end = self.replicas.wanted();
+        }
         let since = *self.over_since.get_or_insert_with(now_ms);
-        crate::actuator::Scalable::want(&mut self.replicas, 0, 0.0);
+        self.replicas.want(0, 0.0);
         if !self.replicas.none_left() && now_ms() - since < FAREWELL_MS {
             return Ok(());
         }
         self.replicas.end_all(Duration::from_secs(2)).await?;
         let items = self.queue.counts();
+        if items.left() > 0 {
+            return Ok(());
+        }
         if items.done == 0 {
             let reason = format!("all {} items are dead after {} attempts each", items.dead, self.row.spec.queue.max_attempts);
             self.enter(Phase::Failed, Some(reason)).await
@@ -213,35 +201,40 @@ impl Task {
         }
     }
 
-    async fn obey(&mut self, command: JobCommand) -> Result<(), JobError> {
-        let grace = Duration::from_secs(24 * 3600);
-        match command {
-            JobCommand::Suspend if self.row.phase == Phase::Running => {
-                self.leaving = Some(Phase::Suspended);
+    /// Stores what was asked for before it is acknowledged. Answers why it does not fit, when it does not.
+    async fn obey(&mut self, command: JobCommand) -> Result<Option<&'static str>, JobError> {
+        match (command, self.leaving) {
+            (JobCommand::Suspend, None) => {
+                self.leave(Phase::Suspended);
                 self.marks.push(mark(MarkKind::Info, "Suspended: replicas finish what they hold.".to_owned()));
-                self.replicas.drain_all(grace);
+                self.enter(Phase::Suspended, None).await?;
             }
-            JobCommand::Resume if self.leaving == Some(Phase::Suspended) => {
-                self.leaving = None;
-                crate::actuator::Scalable::want(&mut self.replicas, self.row.spec.replicas.initial, 120.0);
-                if self.row.phase == Phase::Suspended {
-                    self.enter(Phase::Running, None).await?;
-                }
+            (JobCommand::Resume, Some(Phase::Suspended)) => {
+                (self.leaving, self.left) = (None, false);
+                self.replicas.want(self.row.spec.replicas.initial, drain_s(&self.row));
+                self.enter(Phase::Running, None).await?;
             }
-            JobCommand::Stop => {
-                self.leaving = Some(Phase::Stopped);
-                self.replicas.drain_all(grace);
-                if self.row.phase != Phase::Stopping {
-                    self.enter(Phase::Stopping, None).await?;
-                }
+            (JobCommand::Stop, None | Some(Phase::Suspended)) => {
+                self.leave(Phase::Stopped);
+                self.enter(Phase::Stopping, None).await?;
             }
-            JobCommand::Terminate => {
+            (JobCommand::Terminate, _) => {
+                self.leave(Phase::Terminated);
+                self.enter(Phase::Stopping, None).await?;
                 self.replicas.end_all(Duration::ZERO).await?;
                 self.enter(Phase::Terminated, None).await?;
             }
-            JobCommand::Suspend | JobCommand::Resume => {}
+            (JobCommand::Suspend, Some(_)) => return Ok(Some("it is suspended or stopping already")),
+            (JobCommand::Resume, _) => return Ok(Some("it is not suspended")),
+            (JobCommand::Stop, Some(_)) => return Ok(Some("it is stopping already")),
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// From now on nobody is started; replicas finish what they hold.
+    fn leave(&mut self, phase: Phase) {
+        (self.leaving, self.left) = (Some(phase), false);
+        self.replicas.drain_all(PATIENCE);
     }
 
     async fn enter(&mut self, phase: Phase, reason: Option<String>) -> Result<(), JobError> {
@@ -256,118 +249,21 @@ impl Task {
         self.tick().await
     }
 
-    /// One second of the job: read, decide, store.
-    async fn tick(&mut self) -> Result<(), JobError> {
-        let now = now_ms();
-        let started = self.row.started_at.unwrap_or(now);
-        let at_ms = u64::try_from(now - started).unwrap_or(0);
-        let deadline_ms = u64::try_from(self.row.deadline_at - started).unwrap_or(0);
-        let items = self.queue.counts();
-        self.replicas.sample();
-        let (metrics, blind) = self.read(at_ms, deadline_ms).await;
-
-        let mut outcome = Outcome::default();
-        let mut loops = None;
-        if std::mem::take(&mut self.retuned) {
-            let views = self.shared.store.loops(&self.row.id).await?;
-            self.loops.retune(&views, at_ms, now, &mut outcome);
-            loops = Some(views);
-        }
-        if self.row.phase == Phase::Running && self.leaving.is_none() && items.left() > 0 {
-            let seen = Observation {
-                at_ms,
-                deadline_ms,
-                value: 0.0,
-                items,
-                replicas: self.replicas.wanted(),
-                bounds: self.row.spec.replicas,
-                saturated: false,
-            };
-            let moment = Moment { wall_ms: now, seen, metrics: &metrics, blind: blind.as_deref(), wanted: self.replicas.wanted() };
-            let decided = self.loops.activate(&moment, &mut self.replicas);
-            outcome.samples.extend(decided.samples);
-            outcome.memories.extend(decided.memories);
-            outcome.marks.extend(decided.marks);
-            self.replicas.reconcile().await?;
-        }
-        self.store(now, metrics, outcome, loops).await
-    }
-
-    /// All monitors, each under its time limit. A failing one blinds the loops on its metrics.
-    async fn read(&mut self, at_ms: u64, deadline_ms: u64) -> (BTreeMap<String, f64>, Option<String>) {
-        let reading = Reading {
-            at_ms,
-            deadline_ms,
-            items: self.queue.counts(),
-            cpu: self.replicas.cpu(),
-            memory_bytes: self.replicas.memory_bytes(),
-        };
-        let mut metrics = BTreeMap::new();
-        let mut blind = None;
-        for monitor in &mut self.monitors {
-            match tokio::time::timeout(MONITOR_TIME, monitor.read(&reading)).await {
-                Ok(Ok(published)) => metrics.extend(published.into_iter().filter(|(_, value)| value.is_finite())),
-                Ok(Err(error)) => blind = Some(error.to_string()),
-                Err(_) => blind = Some("a monitor did not answer in time".to_owned()),
-            }
-        }
-        if blind.is_some() && !self.blind {
-            self.marks.push(mark(MarkKind::Failure, format!("Blind: {}.", blind.as_deref().unwrap_or_default())));
-        }
-        self.blind = blind.is_some();
-        (metrics, blind)
-    }
-
-    async fn store(
-        &mut self,
-        now: i64,
-        metrics: BTreeMap<String, f64>,
-        outcome: Outcome,
-        loops: Option<Vec<control::live::LoopView>>,
-    ) -> Result<(), JobError> {
-        let counts = self.replicas.counts();
-        let mut samples: Vec<(String, f64)> = metrics.into_iter().collect();
-        samples.extend([
-            ("wanted".to_owned(), f64::from(counts.wanted)),
-            ("running".to_owned(), f64::from(counts.running)),
-            ("starting".to_owned(), f64::from(counts.starting)),
-            ("draining".to_owned(), f64::from(counts.draining)),
-        ]);
-        samples.extend(outcome.samples);
-        let mut marks = std::mem::take(&mut self.marks);
-        marks.extend(self.replicas.take_marks());
-        marks.extend(outcome.marks);
-        let mut summary = summary(&self.row, Some(&self.queue), counts);
-        if !self.row.phase.ended() {
-            summary.reason = self.replicas.trouble();
-        }
-        let tick = Tick {
-            job: self.row.id.clone(),
-            at: now,
-            summary,
-            samples,
-            memories: outcome.memories,
-            marks,
-            loops,
-            replicas: self.replicas.views(),
-        };
-        self.shared.store.tick(tick).await?;
-        Ok(())
-    }
-
     /// The job cannot go on: nothing is left behind, and the reason is shown.
     async fn fail(&mut self, reason: &str) {
-        tracing::error!("job {} failed: {reason}", self.row.id);
+        self.leave(Phase::Failed);
         if let Err(error) = self.replicas.end_all(Duration::ZERO).await {
             tracing::error!("job {}: replicas could not be ended: {}", self.row.id, chain(&error));
         }
-        if let Err(error) = self.shared.store.set_phase(&self.row.id, Phase::Failed, Some(reason.to_owned()), now_ms()).await {
-            tracing::error!("job {}: its failure could not be stored: {}", self.row.id, chain(&error));
+        if let Err(error) = self.tick().await {
+            tracing::error!("job {}: its last state could not be stored: {}", self.row.id, chain(&error));
         }
+        begin::store_failure(&self.shared, &self.row.id, reason).await;
     }
 }
 
-fn listed(errors: &[control::plugin::FieldError]) -> String {
-    let lines: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
-    lines.join("; ")
+/// How long a replica may finish its item, as the job's actuator says.
+fn drain_s(row: &JobRow) -> f64 {
+    let spec = row.spec.loops.first().map(|spec| &spec.actuator.params);
+    spec.and_then(|params| params.get("drain_s")).and_then(serde_json::Value::as_f64).unwrap_or(DRAIN_S)
 }

@@ -28,19 +28,19 @@ use crate::words::chain;
 
 /// Most jobs that are not ended at one time.
 const LIVING_LIMIT: usize = 1000;
+/// How often ended processes are noticed.
+const REAP: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// What a job's task can be told. Nothing in it but the wish: the task re-reads the truth.
 pub enum Nudge {
-    Command(JobCommand),
+    /// Answered when it is durable, or with why it does not fit.
+    Command(JobCommand, oneshot::Sender<Result<(), String>>),
     /// A tuning was stored.
     Retuned,
     /// Items came back by hand.
     Retried,
     /// The server stops. `end_replicas`: give items back and end the processes; else leave them working.
-    Shutdown {
-        end_replicas: bool,
-        done: oneshot::Sender<()>,
-    },
+    Shutdown { end_replicas: bool, done: oneshot::Sender<()> },
 }
 
 /// The parts that every job's task uses.
@@ -72,6 +72,11 @@ impl Shared {
 
     /// How replicas of this job ended since the last call.
     pub fn exits_of(&self, job: &str) -> Vec<(String, Exit)> {
+        self.exits.lock().unwrap_or_else(PoisonError::into_inner).remove(job).unwrap_or_default()
+    }
+
+    /// One reaper serves all jobs, and collects what ended after its job.
+    fn reap(&self) {
         let reaped: Vec<(String, Exit)> = {
             let platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
             platforms.values().flat_map(|platform| platform.reap()).collect()
@@ -81,7 +86,6 @@ impl Shared {
             let owner = replica.rsplit_once("-r").map_or(replica.as_str(), |(job, _)| job).to_owned();
             exits.entry(owner).or_default().push((replica, exit));
         }
-        exits.remove(job).unwrap_or_default()
     }
 
     /// Keeps every replica's logs within their limits.
@@ -108,10 +112,15 @@ impl Manager {
         }
         let shared = self.shared.clone();
         tokio::spawn(async move {
-            let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
+            let mut often = tokio::time::interval(REAP);
+            let mut looks = 0_u32;
             loop {
-                second.tick().await;
-                shared.trim_logs();
+                often.tick().await;
+                shared.reap();
+                looks += 1;
+                if looks.is_multiple_of(10) {
+                    shared.trim_logs();
+                }
             }
         });
         Ok(count)
@@ -121,7 +130,7 @@ impl Manager {
         let (sender, receiver) = mpsc::channel(64);
         let id = row.id.clone();
         self.tasks().insert(id.clone(), sender);
-        let (shared, tasks) = (self.shared.clone(), self.tasks.clone());
+        let (shared, reaper, tasks) = (self.shared.clone(), self.shared.clone(), self.tasks.clone());
         tokio::spawn(async move {
             // A task that panics must not take its job's entry with it unnoticed.
             let ended = tokio::spawn(job::run(shared, row, receiver)).await;
@@ -129,6 +138,7 @@ impl Manager {
                 tracing::error!("job {id}: its task ended unexpectedly: {error}");
             }
             tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            reaper.exits_of(&id);
         });
     }
 
@@ -177,7 +187,13 @@ impl Manager {
         if row.phase.ended() {
             return Err(ApiError::Conflict { message: format!("job {id} has ended: it is {}", row.phase.word()) });
         }
-        self.nudge(id, Nudge::Command(command)).await
+        let (answer, answered) = oneshot::channel();
+        self.nudge(id, Nudge::Command(command, answer)).await?;
+        match answered.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(ApiError::Conflict { message: format!("job {id} cannot do that now: {why}") }),
+            Err(_) => Err(ApiError::Conflict { message: format!("job {id} has just ended") }),
+        }
     }
 
     async fn nudge(&self, id: &str, nudge: Nudge) -> Result<(), ApiError> {

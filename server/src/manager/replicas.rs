@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use control::live::{Mark, MarkKind, ReplicaState, ReplicaView};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::actuator::Scalable;
 use crate::clock::now_ms;
@@ -44,7 +44,8 @@ pub struct Replicas {
 struct Replica {
     row: ReplicaRow,
     handle: Handle,
-    served: CancellationToken,
+    /// Ends the serving of its queue when the replica is forgotten.
+    _served: DropGuard,
     draining_since: Option<i64>,
     /// The platform is ending it now.
     ending: bool,
@@ -81,11 +82,11 @@ impl Replicas {
         }
     }
 
-    fn serve(&self, replica: &str, listener: tokio::net::TcpListener) -> CancellationToken {
+    fn serve(&self, replica: &str, listener: tokio::net::TcpListener) -> DropGuard {
         let served = CancellationToken::new();
         let (queue, replica, stop) = (self.queue.clone(), replica.to_owned(), served.clone());
         tokio::spawn(async move { queue.serve(replica, listener, stop).await });
-        served
+        served.drop_guard()
     }
 
     fn mark(&mut self, kind: MarkKind, text: String) {
@@ -115,26 +116,23 @@ impl Replicas {
                 continue;
             };
             let one = self.living.remove(place);
-            one.served.cancel();
             let asked = one.ending || one.draining_since.is_some();
-            let done = self.queue.items_done(&one.row.id);
             // What the main process left behind goes with it.
             if let Err(error) = self.platform.end(&one.handle, Duration::ZERO).await {
                 tracing::warn!("replica {}: its remaining processes could not be ended: {error}", one.row.id);
             }
+            let id = one.row.id.clone();
+            let words = if asked { "ended as decided".to_owned() } else { exit.words() };
+            let items_done = self.close(one.row, exit.clean(), words).await?;
             // Workers that end because nothing waits any more are as they should be.
             let at_the_end = exit.clean() && self.queue.counts().waiting == 0;
             if !asked && !at_the_end {
-                self.exits.push(Ended { at_ms: now_ms(), exit, items_done: done });
+                self.exits.push(Ended { at_ms: now_ms(), exit, items_done });
                 if !exit.clean() {
-                    self.mark(
-                        MarkKind::Failure,
-                        format!("Replica {} ended: {}.{}", short(&one.row.id), exit.words(), self.last_words(&one.row.id)),
-                    );
+                    let text = format!("Replica {} ended: {}.{}", short(&id), exit.words(), self.last_words(&id));
+                    self.mark(MarkKind::Failure, text);
                 }
             }
-            let words = if asked { "ended as decided".to_owned() } else { exit.words() };
-            self.close(one.row, exit.clean(), words).await?;
         }
         Ok(())
     }
@@ -148,7 +146,8 @@ impl Replicas {
         if line.is_empty() { String::new() } else { format!(" It said last: {line}") }
     }
 
-    async fn close(&mut self, mut row: ReplicaRow, clean: bool, words: String) -> Result<(), StoreError> {
+    /// Answers how many items it completed in its life.
+    async fn close(&mut self, mut row: ReplicaRow, clean: bool, words: String) -> Result<u64, StoreError> {
         let back = match self.queue.replica_ended(&row.id, clean, &words) {
             Ok(back) => back,
             Err(error) => {
@@ -159,7 +158,8 @@ impl Replicas {
         if back > 0 {
             self.mark(MarkKind::Info, format!("{back} item(s) of replica {} went back to the queue.", short(&row.id)));
         }
-        row.items_done = self.queue.items_done(&row.id);
+        let items_done = self.queue.items_done(&row.id);
+        row.items_done = items_done;
         "ended".clone_into(&mut row.state);
         row.ended_at = Some(now_ms());
         row.ended = Some(words.clone());
@@ -178,7 +178,7 @@ impl Replicas {
         while self.ended.len() > SHOWN_ENDED {
             self.ended.pop_front();
         }
-        Ok(())
+        Ok(items_done)
     }
 
     /// Brings the number of replicas to what is wanted. Asking twice is harmless.
@@ -202,7 +202,7 @@ impl Replicas {
             (0..self.living.len()).filter(|place| self.living[*place].draining_since.is_none() && !self.living[*place].ending).collect();
         places.sort_by_key(|place| {
             let one = &self.living[*place];
-            (!queue.holds(&one.row.id).is_empty(), std::cmp::Reverse(one.row.started_at))
+            (!queue.idle(&one.row.id), std::cmp::Reverse(one.row.started_at))
         });
         for place in places.into_iter().take(count as usize) {
             let one = &mut self.living[place];
@@ -227,7 +227,7 @@ impl Replicas {
     fn end_drained(&mut self, now: i64) {
         for one in self.living.iter_mut().filter(|one| !one.ending) {
             let Some(since) = one.draining_since else { continue };
-            let idle = self.queue.holds(&one.row.id).is_empty();
+            let idle = self.queue.idle(&one.row.id);
             if idle || now - since >= self.drain_ms {
                 one.ending = true;
                 let (platform, handle, grace) = (self.platform.clone(), one.handle.clone(), self.grace);
@@ -301,7 +301,6 @@ impl Replicas {
         let handle = match self.platform.start(&launch).await {
             Ok(handle) => handle,
             Err(error) => {
-                served.cancel();
                 "ended".clone_into(&mut row.state);
                 row.ended_at = Some(now);
                 row.ended = Some(error.to_string());
@@ -311,7 +310,16 @@ impl Replicas {
         };
         row.handle = serde_json::to_value(&handle).ok();
         self.store.put_replica(&row).await?;
-        self.living.push(Replica { row, handle, served, draining_since: None, ending: false, cpu_s: None, cpu: 0.0, memory_bytes: 0 });
+        self.living.push(Replica {
+            row,
+            handle,
+            _served: served,
+            draining_since: None,
+            ending: false,
+            cpu_s: None,
+            cpu: 0.0,
+            memory_bytes: 0,
+        });
         Ok(Ok(()))
     }
 
@@ -332,16 +340,19 @@ impl Replicas {
                 tracing::warn!("replica {} could not be ended: {error}", one.row.id);
             }
         }
+        // One record that cannot be written must not keep the others' items from going back.
+        let mut failed = None;
         for one in std::mem::take(&mut self.living) {
-            one.served.cancel();
-            self.close(one.row, false, "ended with its job".to_owned()).await?;
+            if let Err(error) = self.close(one.row, false, "ended with its job".to_owned()).await {
+                failed.get_or_insert(error);
+            }
         }
         match self.platform.sweep(&self.job).await {
             Ok(0) => {}
             Ok(left) => tracing::warn!("job {}: {left} processes had left their replicas and were ended", self.job),
             Err(error) => tracing::error!("job {}: could not look for processes left behind: {error}", self.job),
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 

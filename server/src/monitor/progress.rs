@@ -1,6 +1,7 @@
 //! Progress against the even pace to the deadline, the original's `kubejobs` metric: positive is ahead, negative late.
 
 use async_trait::async_trait;
+use control::plan;
 use control::plugin::Plugin;
 use garde::Validate;
 use schemars::JsonSchema;
@@ -13,9 +14,6 @@ pub struct Progress;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Count dead items as handled, so that a poison item does not look like lateness.
-    #[garde(skip)]
-    pub count_dead: bool,
     /// Share of the time to the deadline that the plan keeps in hand: 0.05 plans to end 5 % early.
     #[garde(range(min = 0.0, max = 0.5))]
     #[schemars(range(min = 0.0, max = 0.5), extend("x-unit" = "share of the time", "x-step" = 0.01))]
@@ -24,7 +22,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { count_dead: true, reserve: 0.0 }
+        Self { reserve: 0.0 }
     }
 }
 
@@ -50,10 +48,11 @@ impl Monitor for Params {
         if items.total == 0 {
             return Err(MonitorError { monitor: Progress::KIND, why: "the job has no items yet".to_owned() });
         }
-        let handled = items.done + if self.count_dead { items.dead } else { 0 };
-        let progress = handled as f64 / items.total as f64;
-        let planned = reading.deadline_ms as f64 * (1.0 - self.reserve);
-        let time = if planned > 0.0 { (reading.at_ms as f64 / planned).min(1.0) } else { 1.0 };
-        Ok(vec![("progress".to_owned(), progress), ("progress_error".to_owned(), progress - time), ("done".to_owned(), items.done as f64)])
+        let planned_ms = (reading.deadline_ms as f64 * (1.0 - self.reserve)) as u64;
+        Ok(vec![
+            ("progress".to_owned(), plan::progress(items)),
+            ("progress_error".to_owned(), plan::progress_error(items, reading.at_ms, planned_ms)),
+            ("done".to_owned(), items.done as f64),
+        ])
     }
 }

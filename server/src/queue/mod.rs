@@ -184,12 +184,23 @@ impl Queue {
         }
     }
 
-    /// The items that a replica holds now.
+    /// Holds a replica nothing now?
+    pub fn idle(&self, replica: &str) -> bool {
+        let state = self.lock();
+        state.table.replicas.find(replica).is_none_or(|number| state.table.replicas.get(number).holds.is_empty())
+    }
+
+    /// The items that a replica holds now, long ones cut: pages show these every second.
     pub fn holds(&self, replica: &str) -> Vec<String> {
+        const SHOWN: usize = 200;
         let state = self.lock();
         let Some(number) = state.table.replicas.find(replica) else { return Vec::new() };
         let held = state.table.replicas.get(number).holds.iter();
-        held.map(|id| String::from_utf8_lossy(state.table.text_slice(*id)).into_owned()).collect()
+        let shown = |id: &u32| {
+            let text = state.table.text_slice(*id);
+            String::from_utf8_lossy(&text[..text.len().min(SHOWN)]).into_owned()
+        };
+        held.map(shown).collect()
     }
 
     /// How many items a replica completed.

@@ -36,7 +36,7 @@ impl Replicas {
                     self.living.push(Replica {
                         row,
                         handle,
-                        served,
+                        _served: served,
                         draining_since: None,
                         ending: false,
                         cpu_s: None,
@@ -51,7 +51,9 @@ impl Replicas {
                     }
                     self.close(row, false, Exit::Unknown.words()).await?;
                 }
-                (None, _) => self.close(row, false, Exit::Unknown.words()).await?,
+                (None, _) => {
+                    self.close(row, false, Exit::Unknown.words()).await?;
+                }
             }
         }
         let names: Vec<String> = self.living.iter().map(|one| one.row.id.clone()).collect();

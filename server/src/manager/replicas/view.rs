@@ -6,10 +6,17 @@ use super::{Replica, Replicas};
 use crate::clock::now_ms;
 use crate::platform::Handle;
 
+/// Shortest time over which a share of a core is told.
+const SHORTEST_MS: i64 = 500;
+
 impl Replicas {
     /// Reads CPU and memory of every tree. Called once a tick.
     pub fn sample(&mut self) {
         let now = now_ms();
+        // The system counts in hundredths: over a few milliseconds they say nothing.
+        if now - self.sampled_at < SHORTEST_MS {
+            return;
+        }
         let seconds = (now - self.sampled_at).max(1) as f64 / 1000.0;
         self.sampled_at = now;
         let handles: Vec<Handle> = self.living.iter().map(|one| one.handle.clone()).collect();
@@ -48,7 +55,7 @@ impl Replicas {
             ReplicaState::Draining
         } else if !self.queue.took_any(&one.row.id) {
             ReplicaState::Starting
-        } else if self.queue.holds(&one.row.id).is_empty() {
+        } else if self.queue.idle(&one.row.id) {
             ReplicaState::Idle
         } else {
             ReplicaState::Busy

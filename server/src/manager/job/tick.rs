@@ -1,0 +1,119 @@
+//! One second of a job: monitors read, loops decide, and one transaction stores all of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use control::job::Phase;
+use control::live::MarkKind;
+use control::observation::Observation;
+
+use super::{JobError, Task};
+use crate::clock::now_ms;
+use crate::controller::{Moment, Outcome};
+use crate::manager::{mark, summary};
+use crate::monitor::Reading;
+use crate::store::Tick;
+
+/// A monitor that takes longer is treated as failed for this tick.
+const MONITOR_TIME: Duration = Duration::from_millis(800);
+
+impl Task {
+    /// One second of the job: read, decide, store.
+    pub(super) async fn tick(&mut self) -> Result<(), JobError> {
+        let now = now_ms();
+        let started = self.row.started_at.unwrap_or(now);
+        let at_ms = u64::try_from(now - started).unwrap_or(0);
+        let deadline_ms = u64::try_from(self.row.deadline_at - started).unwrap_or(0);
+        let items = self.queue.counts();
+        self.replicas.sample();
+        let (metrics, blind) = self.read(at_ms, deadline_ms).await;
+
+        let mut outcome = Outcome::default();
+        let mut loops = None;
+        if std::mem::take(&mut self.retuned) {
+            let views = self.shared.store.loops(&self.row.id).await?;
+            self.loops.retune(&views, at_ms, now, &mut outcome);
+            loops = Some(views);
+        }
+        if self.row.phase == Phase::Running && self.leaving.is_none() && items.left() > 0 {
+            let seen = Observation {
+                at_ms,
+                deadline_ms,
+                value: 0.0,
+                items,
+                replicas: self.replicas.wanted(),
+                bounds: self.row.spec.replicas,
+                saturated: false,
+            };
+            let moment = Moment { wall_ms: now, seen, metrics: &metrics, blind: blind.as_deref(), wanted: self.replicas.wanted() };
+            let decided = self.loops.activate(&moment, &mut self.replicas);
+            outcome.samples.extend(decided.samples);
+            outcome.memories.extend(decided.memories);
+            outcome.marks.extend(decided.marks);
+            self.replicas.reconcile().await?;
+        }
+        self.store(now, metrics, outcome, loops).await
+    }
+
+    /// All monitors, each under its time limit. A failing one blinds the loops on its metrics.
+    async fn read(&mut self, at_ms: u64, deadline_ms: u64) -> (BTreeMap<String, f64>, Option<String>) {
+        let reading = Reading {
+            at_ms,
+            deadline_ms,
+            items: self.queue.counts(),
+            cpu: self.replicas.cpu(),
+            memory_bytes: self.replicas.memory_bytes(),
+        };
+        let mut metrics = BTreeMap::new();
+        let mut blind = None;
+        for monitor in &mut self.monitors {
+            match tokio::time::timeout(MONITOR_TIME, monitor.read(&reading)).await {
+                Ok(Ok(published)) => metrics.extend(published.into_iter().filter(|(_, value)| value.is_finite())),
+                Ok(Err(error)) => blind = Some(error.to_string()),
+                Err(_) => blind = Some("a monitor did not answer in time".to_owned()),
+            }
+        }
+        if blind.is_some() && !self.blind {
+            self.marks.push(mark(MarkKind::Failure, format!("Blind: {}.", blind.as_deref().unwrap_or_default())));
+        }
+        self.blind = blind.is_some();
+        (metrics, blind)
+    }
+
+    async fn store(
+        &mut self,
+        now: i64,
+        metrics: BTreeMap<String, f64>,
+        outcome: Outcome,
+        loops: Option<Vec<control::live::LoopView>>,
+    ) -> Result<(), JobError> {
+        let counts = self.replicas.counts();
+        let mut samples: Vec<(String, f64)> = metrics.into_iter().collect();
+        samples.extend([
+            ("wanted".to_owned(), f64::from(counts.wanted)),
+            ("running".to_owned(), f64::from(counts.running)),
+            ("starting".to_owned(), f64::from(counts.starting)),
+            ("draining".to_owned(), f64::from(counts.draining)),
+        ]);
+        samples.extend(outcome.samples);
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.extend(self.replicas.take_marks());
+        marks.extend(outcome.marks);
+        let mut summary = summary(&self.row, Some(&self.queue), counts);
+        if !self.row.phase.ended() {
+            summary.reason = self.replicas.trouble();
+        }
+        let tick = Tick {
+            job: self.row.id.clone(),
+            at: now,
+            summary,
+            samples,
+            memories: outcome.memories,
+            marks,
+            loops,
+            replicas: self.replicas.views(),
+        };
+        self.shared.store.tick(tick).await?;
+        Ok(())
+    }
+}
