@@ -41,8 +41,8 @@ pub trait Backend: Send + Sync {
 
 /// The backend and the person who asks; every server function starts with this.
 pub(crate) fn signed_in() -> Result<(Arc<dyn Backend>, Viewer), ApiError> {
-    let backend = use_context::<Arc<dyn Backend>>().ok_or_else(|| ApiError::Internal { message: "The server is not ready.".to_owned() })?;
     let viewer = use_context::<Viewer>().ok_or(ApiError::Unauthorized)?;
+    let backend = use_context::<Arc<dyn Backend>>().ok_or_else(|| ApiError::Internal { message: "The server is not ready.".to_owned() })?;
     Ok((backend, viewer))
 }
 

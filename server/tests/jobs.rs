@@ -95,6 +95,37 @@ async fn poison_items_are_dead_with_their_error_and_can_be_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_ended_with_dead_items_goes_on_when_they_are_retried() {
+    let server = Server::start().await;
+    let mut body = echo_job(4, 0.0);
+    let flag = server.data.path().join("flag");
+    body["platform"]["params"]["command"] =
+        json!(["asperathos", "worker", "--", "sh", "-c", "case \"$ASPERATHOS_ITEM\" in *2) [ -e \"$FLAG\" ] || exit 7;; esac; echo ok"]);
+    body["platform"]["params"]["env"] = json!({ "FLAG": flag.display().to_string() });
+    body["queue"] = json!({ "max_attempts": 1 });
+    let job = server.submit(&body).await;
+    let detail = server.wait(&job, &["completed"]).await;
+    assert_eq!(detail["summary"]["items"]["dead"], 1, "{}", detail["summary"]);
+    std::fs::write(&flag, "").unwrap();
+    let retried = loop {
+        let (status, answer) = server.post(&format!("/api/v1/jobs/{job}/items/retry"), &json!({ "indexes": [2] })).await;
+        if status == 200 {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(retried["retried"], 1);
+    loop {
+        let detail = server.wait(&job, &["completed"]).await;
+        if detail["summary"]["items"]["done"] == 4 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(processes_with(&job), Vec::<i32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tuning_is_used_by_the_next_decision_and_a_stale_one_is_refused() {
     let server = Server::start().await;
     let mut body = echo_job(400, 0.2);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum ApiError {
     /// What was asked for is not there: `job kj-…`.
-    #[error("There is no {what}.")]
+    #[error("Not found: {what}.")]
     NotFound { what: String },
     /// All problems of what was sent, each by its field.
     #[error("{}", said(errors))]

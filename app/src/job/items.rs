@@ -98,6 +98,15 @@ fn Filter(state: Memo<Option<ItemState>>) -> impl IntoView {
 #[component]
 fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
     let live: JobLive = expect_context();
+    // An ended job goes on with them; its page has stopped listening, so it is loaded anew.
+    Effect::new(move |_| {
+        if matches!(retry.value().get(), Some(Ok(_)))
+            && live.ended()
+            && let Err(error) = window().location().reload()
+        {
+            leptos::logging::warn!("the page could not be loaded again: {error:?}");
+        }
+    });
     let said = move || {
         retry.value().get().map(|answer| match answer {
             Ok(number) => view! { <span role="status">{format!("{} put back into the queue.", count(number))}</span> }.into_any(),

@@ -1,6 +1,6 @@
 //! What a replica prints: the end of it at first, then what comes, read on from the byte where it stopped.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use leptos::{html, prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
@@ -21,7 +21,13 @@ const KEPT: usize = 256 * 1024;
 pub fn Logs() -> impl IntoView {
     let live: JobLive = expect_context();
     let query = use_query_map();
-    let ids = Memo::new(move |_| live.replicas.read().iter().rev().map(|one| one.id.clone()).collect::<Vec<_>>());
+    // Those at work first, then the newest: that is where news is.
+    let ids = Memo::new(move |_| {
+        let mut replicas: Vec<_> =
+            live.replicas.read().iter().map(|one| (one.ended.is_some(), Reverse(one.started_at), one.id.clone())).collect();
+        replicas.sort();
+        replicas.into_iter().map(|(_, _, id)| id).collect::<Vec<_>>()
+    });
     let replica = Memo::new(move |_| query.read().get("replica").or_else(|| ids.read().first().cloned()));
     let stream = Memo::new(move |_| match query.read().get("stream").as_deref() {
         Some("stderr") => LogStream::Stderr,

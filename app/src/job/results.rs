@@ -26,7 +26,9 @@ pub fn Results() -> impl IntoView {
     let columns = Memo::new(move |_| query.read().get("columns").and_then(|text| text.parse::<u32>().ok()).map(|n| n.clamp(1, 200)));
     let done = Memo::new(move |_| live.summary.read().items.done);
     let found = Resource::new(move || done.get(), move |_| items(live.id.get_value(), Some(ItemState::Done), 0, SHOWN));
+    let all = format!("/jobs/{}/results.tsv", live.id.get_value());
     view! {
+        <p class="acts"><a class="button" href=all rel="external" download>"Download all (TSV)"</a></p>
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
             {move || Suspend::new(async move {
                 match found.await {

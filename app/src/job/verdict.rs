@@ -53,6 +53,10 @@ pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
 }
 
 fn running(job: &JobSummary, done: f64, now: i64) -> Verdict {
+    // A reason while it runs is trouble: the worker crashes, and replicas are held back.
+    if let Some(reason) = &job.reason {
+        return Verdict::new(Tone::Bad, "The worker does not work.", format!("{reason} {} done.{}", percent(done), dead(job)));
+    }
     if now > job.deadline_at {
         let late = (now - job.deadline_at) as f64 / 1000.0;
         return Verdict::new(Tone::Bad, "Late.", format!("{} done, {} after the deadline.{}", percent(done), duration(late), dead(job)));
@@ -71,7 +75,8 @@ fn completed(job: &JobSummary, now: i64) -> Verdict {
     let took = job.ended_at.map(|end| format!("It took {}.", duration((end - job.submitted_at) as f64 / 1000.0)));
     let rest = format!("{}{}", took.unwrap_or_default(), dead(job));
     if spare_s >= 0.0 {
-        Verdict::new(Tone::Good, format!("Done {} before the deadline.", duration(spare_s)), rest)
+        let tone = if job.items.dead == 0 { Tone::Good } else { Tone::Warn };
+        Verdict::new(tone, format!("Done {} before the deadline.", duration(spare_s)), rest)
     } else {
         Verdict::new(Tone::Warn, format!("Done {} after the deadline.", duration(spare_s)), rest)
     }
@@ -93,6 +98,7 @@ pub fn needs(job: &JobSummary, now: i64) -> Option<(Tone, &'static str)> {
     let said = verdict(job, now);
     match job.phase {
         Phase::Failed => Some((Tone::Bad, "failed")),
+        Phase::Running if job.reason.is_some() => Some((Tone::Bad, "failing")),
         Phase::Running if said.tone == Tone::Bad => Some((Tone::Bad, "late")),
         _ if job.items.dead > 0 => Some((Tone::Warn, "dead items")),
         Phase::Running if said.tone == Tone::Warn => Some((Tone::Warn, "behind")),

@@ -34,7 +34,7 @@ fn line(job: &JobSummary, now: i64) -> Option<Line> {
     let said = verdict(job, now);
     let (tab, action) = match word {
         "dead items" => ("items&state=dead", "See dead items"),
-        "failed" => ("logs", "See output"),
+        "failed" | "failing" => ("logs&stream=stderr", "See output"),
         _ => ("live", "Tune"),
     };
     Some(Line {

@@ -19,7 +19,7 @@ pub fn Missing(
         <Title text="Not found"/>
         <section class="card empty">
             <h1>"Not found"</h1>
-            <p>{format!("There is no {what}.")}</p>
+            <p>{format!("Not found: {what}.")}</p>
             <p><a class="button" href="/jobs">"All jobs"</a></p>
         </section>
     }

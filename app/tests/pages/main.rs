@@ -100,7 +100,7 @@ async fn a_jobs_page_is_whole_without_the_browsers_help_on_every_tab() {
 async fn an_unknown_job_is_404_and_a_stranger_is_asked_to_sign_in() {
     let (status, html) = page("/jobs/kj-nothing", Fake::default(), Some(person()), None).await;
     assert_eq!(status, 404);
-    assert!(html.contains("There is no job kj-nothing."));
+    assert!(html.contains("Not found: job kj-nothing."));
     let (_, html) = page("/jobs", Fake::default(), None, None).await;
     assert!(html.contains("Open the link that the server printed"));
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use app::api::error::ApiError;
 use app::backend::JobCommand;
 use control::controllers;
-use control::job::JobSpec;
+use control::job::{JobSpec, Phase};
 use control::live::{JobSummary, Mark};
 use control::plugin::PluginSpec;
 use serde_json::Value;
@@ -207,6 +207,9 @@ impl Manager {
     /// Stores a new revision of a loop's parameters; the running loop uses it at its next activation.
     pub async fn tune(&self, id: &str, loop_name: &str, base_revision: u32, params: Value, by: &str) -> Result<u32, ApiError> {
         let row = self.row(id).await?;
+        if row.phase.ended() {
+            return Err(ApiError::Conflict { message: format!("job {id} has ended: nothing decides by its parameters any more") });
+        }
         let Some(spec) = row.spec.loops.iter().find(|spec| spec.name == loop_name) else {
             return Err(ApiError::NotFound { what: format!("loop {loop_name} of job {id}") });
         };
@@ -227,13 +230,27 @@ impl Manager {
         }
     }
 
+    /// Gives dead items another life. A job that had ended with them goes on.
     pub async fn retry(&self, id: &str, indexes: &[u64]) -> Result<u64, ApiError> {
         let row = self.row(id).await?;
-        if row.phase.ended() {
-            return Err(ApiError::Conflict { message: format!("job {id} has ended: submit its dead items as a new job") });
+        match row.phase {
+            Phase::Stopped | Phase::Terminated => {
+                return Err(ApiError::Conflict {
+                    message: format!("job {id} was {}: nobody works on its items any more", row.phase.word()),
+                });
+            }
+            Phase::Completed | Phase::Failed if self.tasks().contains_key(id) => {
+                return Err(ApiError::Conflict { message: format!("job {id} is just ending; try again in a moment") });
+            }
+            _ => {}
         }
         let count = self.queue(id)?.retry(indexes).map_err(|error| internal(&error))?;
-        self.nudge(id, Nudge::Retried).await?;
+        if !row.phase.ended() {
+            self.nudge(id, Nudge::Retried).await?;
+        } else if count > 0 {
+            self.shared.store.set_phase(id, Phase::Running, None, now_ms()).await.map_err(|error| internal(&error))?;
+            self.spawn(self.row(id).await?);
+        }
         Ok(count)
     }
 

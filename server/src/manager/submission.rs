@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use self::sections::{Head, LoopParams, ObjectiveParams, OrderParam, QueueParams, ReplicaParams};
+use self::sections::{DEFAULT_METRIC, Head, LoopParams, ObjectiveParams, OrderParam, QueueParams, ReplicaParams};
 use crate::monitor::unknown;
 use crate::{actuator, monitor, platform};
 
@@ -71,6 +71,9 @@ pub fn parse(body: &Value) -> Result<JobSpec, Vec<FieldError>> {
 
     let name = fields.get("name").cloned().unwrap_or(json!(""));
     let head = problems.section::<Head>("", Some(&json!({ "name": name })));
+    if name.as_str().is_some_and(|name| name.chars().any(char::is_control)) {
+        problems.add("name", "must not hold control characters");
+    }
     let objective = problems.section::<ObjectiveParams>("objective", fields.get("objective"));
     if fields.get("objective").is_none_or(|objective| objective.get("deadline_s").is_none()) {
         problems.add("objective.deadline_s", "is missing; it is the number of seconds from the submission to the wanted end");
@@ -301,19 +304,17 @@ fn one_loop(prefix: &str, value: &Value, metrics: &[&str], problems: &mut Proble
     let mut plain = object.clone();
     let controller = plain.remove("controller");
     let actuator = plain.remove("actuator").unwrap_or_else(|| json!({ "kind": "local_replicas" }));
+    // The metric is looked up even when another field is wrong: all problems come at once.
+    let metric = plain.get("metric").and_then(Value::as_str).unwrap_or(DEFAULT_METRIC).to_owned();
     let params = problems.section::<LoopParams>(prefix, Some(&Value::Object(plain)));
     if let Some(params) = &params
         && !params.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     {
         problems.add(&format!("{prefix}.name"), "must be letters, digits, - and _ only, such as pace");
     }
-    if let Some(params) = &params
-        && !metrics.contains(&params.metric.as_str())
-    {
-        problems.add(
-            &format!("{prefix}.metric"),
-            format!("no monitor of this job publishes \"{}\"; published are {}", params.metric, metrics.join(", ")),
-        );
+    if !metrics.contains(&metric.as_str()) {
+        let published = if metrics.is_empty() { "nothing: it has no monitor".to_owned() } else { metrics.join(", ") };
+        problems.add(&format!("{prefix}.metric"), format!("no monitor of this job publishes \"{metric}\"; published is {published}"));
     }
     let controller = match controller {
         Some(value) => plugin_spec(&format!("{prefix}.controller"), &value, problems),

@@ -22,6 +22,7 @@ pub const BYTES_LIMIT: u64 = 1 << 30;
 const FETCH_TIME: Duration = Duration::from_secs(600);
 /// Items are handed to the queue in lots of this many.
 const LOT: usize = 10_000;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
@@ -151,6 +152,8 @@ async fn lines(reader: impl AsyncBufRead, queue: &Queue) -> Result<(), WorkloadE
         bytes += read as u64;
         let text = buffer.strip_suffix(b"\n").unwrap_or(&buffer);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
+        // Editors of some systems begin files with a byte-order mark; it is no part of the first item.
+        let text = if line == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
         if text.len() > ITEM_LIMIT {
             return Err(WorkloadError::LongItem { line });
         }

@@ -66,10 +66,12 @@ impl Queues {
     /// # Errors
     /// `Create`, `Delete` or `Commit`.
     pub fn create(&self, job: &str, spec: QueueSpec) -> Result<Arc<Queue>, QueueError> {
-        self.delete(job)?;
+        // Under the lock from end to end: who looks meanwhile must not find it half made.
+        let mut open = self.lock();
+        self.remove(&mut open, job)?;
         let journal = self.journal(job).map_err(|cause| QueueError::Create { job: job.to_owned(), cause })?;
         let queue = Arc::new(Queue::new(State::create(journal, spec)?));
-        self.lock().insert(job.to_owned(), queue.clone());
+        open.insert(job.to_owned(), queue.clone());
         Ok(queue)
     }
 
@@ -96,9 +98,12 @@ impl Queues {
     /// # Errors
     /// `Delete`.
     pub fn delete(&self, job: &str) -> Result<(), QueueError> {
+        self.remove(&mut self.lock(), job)
+    }
+
+    fn remove(&self, open: &mut HashMap<String, Arc<Queue>>, job: &str) -> Result<(), QueueError> {
         let failed = |cause| QueueError::Delete { job: job.to_owned(), cause };
-        let open = self.lock().remove(job);
-        let keyspace = match open {
+        let keyspace = match open.remove(job) {
             Some(queue) => queue.keyspace(),
             None if self.db.keyspace_exists(job) => self.db.keyspace(job, options).map_err(failed)?,
             None => return Ok(()),

@@ -4,6 +4,9 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What a loop reads when it does not say.
+pub const DEFAULT_METRIC: &str = "progress_error";
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct Head {
@@ -93,6 +96,6 @@ pub struct LoopParams {
 
 impl Default for LoopParams {
     fn default() -> Self {
-        Self { name: "pace".to_owned(), metric: "progress_error".to_owned(), interval_s: 1.0 }
+        Self { name: "pace".to_owned(), metric: DEFAULT_METRIC.to_owned(), interval_s: 1.0 }
     }
 }
