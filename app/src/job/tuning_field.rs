@@ -53,9 +53,11 @@ fn Inputs(
         FieldKind::Number | FieldKind::Integer => {
             let step = field.step.map_or_else(|| if field.kind == FieldKind::Integer { "1" } else { "any" }.to_owned(), |s| s.to_string());
             let slider = field.min.zip(field.max).map(|(min, max)| {
+                let running = value.get_untracked().parse().unwrap_or(0.0);
+                let far = reach(field.default.as_f64().unwrap_or(0.0).max(running), field.step, max);
                 view! {
                     <input
-                        type="range" min=min max=max step=step aria-label=format!("{}, slider", field.title)
+                        type="range" min=min max=far step=step aria-label=format!("{}, slider", field.title)
                         value=value.get_untracked() prop:value=move || value.get() on:input=typed
                     />
                 }
@@ -105,4 +107,23 @@ fn options(
         })
         .collect();
     view! { <select id=id name=name on:change=typed>{options}</select> }.into_any()
+}
+
+/// Where the slider ends: bounds that hold for every job would leave its handle at one end.
+/// Four times what is usual or runs now, at least a hundred steps; the number beside it takes everything up to `max`.
+fn reach(usual: f64, step: Option<f64>, max: f64) -> f64 {
+    let far = (4.0 * usual).max(100.0 * step.unwrap_or(0.0));
+    if far > 0.0 { far.min(max) } else { max }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reach;
+
+    #[test]
+    fn a_slider_reaches_what_people_want_and_never_beyond_the_bounds() {
+        assert_eq!(reach(40.0, Some(1.0), 10_000.0), 160.0);
+        assert_eq!(reach(0.0, Some(0.1), 1000.0), 10.0);
+        assert_eq!(reach(600.0, Some(1.0), 1000.0), 1000.0);
+    }
 }
