@@ -54,6 +54,12 @@ struct Replica {
     memory_bytes: u64,
 }
 
+impl Replica {
+    fn new(row: ReplicaRow, handle: Handle, served: DropGuard) -> Self {
+        Self { row, handle, _served: served, draining_since: None, ending: false, cpu_s: None, cpu: 0.0, memory_bytes: 0 }
+    }
+}
+
 impl Scalable for Replicas {
     fn want(&mut self, replicas: u32, drain_s: f64) {
         self.wanted = replicas;
@@ -310,16 +316,7 @@ impl Replicas {
         };
         row.handle = serde_json::to_value(&handle).ok();
         self.store.put_replica(&row).await?;
-        self.living.push(Replica {
-            row,
-            handle,
-            _served: served,
-            draining_since: None,
-            ending: false,
-            cpu_s: None,
-            cpu: 0.0,
-            memory_bytes: 0,
-        });
+        self.living.push(Replica::new(row, handle, served));
         Ok(Ok(()))
     }
 

@@ -33,16 +33,7 @@ impl Replicas {
                     row.handle = serde_json::to_value(&handle).ok();
                     self.store.put_replica(&row).await?;
                     let served = self.serve(&row.id, listener);
-                    self.living.push(Replica {
-                        row,
-                        handle,
-                        _served: served,
-                        draining_since: None,
-                        ending: false,
-                        cpu_s: None,
-                        cpu: 0.0,
-                        memory_bytes: 0,
-                    });
+                    self.living.push(Replica::new(row, handle, served));
                 }
                 (Some(handle), None) => {
                     // Its address cannot be had again: it could never reach its queue.
