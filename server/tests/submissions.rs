@@ -167,41 +167,83 @@ async fn all_problems_come_at_once() {
     }
 }
 
+/// The form as a browser posts it when everything is right.
+const FORM: &[(&str, &str)] = &[
+    ("name", "typed name"),
+    ("platform.kind", "local"),
+    ("platform.local.command", "true"),
+    ("workload.source", "inline"),
+    ("workload.items", "first line\nsecond line"),
+    ("objective.deadline_s", "60"),
+    ("replicas.min", "1"),
+    ("replicas.max", "2"),
+    ("replicas.initial", "1"),
+    ("queue.max_attempts", "3"),
+    ("loops.0.name", "pace"),
+    ("loops.0.metric", "progress_error"),
+    ("loops.0.interval_s", "1"),
+    ("loops.0.controller.kind", "pid"),
+    ("loops.0.actuator.kind", "local_replicas"),
+    ("monitors.progress.on", "on"),
+    ("monitors.cpu.on", "on"),
+];
+
+/// Every number of the form.
+const NUMBERS: &[&str] = &[
+    "objective.deadline_s",
+    "replicas.min",
+    "replicas.max",
+    "replicas.initial",
+    "queue.max_attempts",
+    "loops.0.interval_s",
+    "loops.0.controller.pid.proportional_gain",
+    "loops.0.controller.pid.integral_gain",
+    "loops.0.controller.pid.derivative_gain",
+    "loops.0.actuator.local_replicas.drain_s",
+    "monitors.cpu.smoothing_s",
+    "platform.local.grace_s",
+    "platform.local.log_limit_kib",
+    "platform.local.nice",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_form_is_checked_like_json_and_keeps_what_was_typed() {
     let server = Server::start().await;
     let cookie = session(&server).await;
-    for (name, value, field) in [
-        ("name", "", "name"),
-        ("objective.deadline_s", "soon", "objective.deadline_s"),
-        ("replicas.max", "many", "replicas.max"),
-        ("platform.local.command", "no-such-program-anywhere", "platform.local.command"),
-        ("loops.0.controller.pid.proportional_gain", "NaN", "loops.0.controller.pid.proportional_gain"),
-    ] {
-        let mut fields = vec![
-            ("name", "typed name"),
-            ("platform.kind", "local"),
-            ("platform.local.command", "true"),
-            ("workload.source", "inline"),
-            ("workload.items", "first line\nsecond line"),
-            ("objective.deadline_s", "60"),
-            ("replicas.min", "1"),
-            ("replicas.max", "2"),
-            ("replicas.initial", "1"),
-            ("loops.0.name", "pace"),
-            ("loops.0.metric", "progress_error"),
-            ("loops.0.controller.kind", "pid"),
-            ("monitors.progress.on", "on"),
-        ];
+    let mut cases: Vec<(&str, &str)> = Vec::new();
+    for number in NUMBERS {
+        cases.extend([(*number, "NaN"), (*number, "soon"), (*number, "-1"), (*number, "1e99")]);
+    }
+    cases.extend([
+        ("name", ""),
+        ("platform.local.command", ""),
+        ("platform.local.command", "no-such-program-anywhere"),
+        ("platform.local.working_dir", "/no/such/folder"),
+        ("loops.0.name", "a b"),
+        ("loops.0.metric", "happiness"),
+    ]);
+    assert!(60 <= cases.len());
+    for (name, value) in cases {
+        let mut fields = FORM.to_vec();
         fields.retain(|(known, _)| *known != name);
         fields.push((name, value));
         let answer = post_form(&server, &cookie, &fields).await;
-        assert_eq!(answer.status().as_u16(), 422, "{name}");
+        assert_eq!(answer.status().as_u16(), 422, "{name}={value}");
         let page = answer.text().await.unwrap();
-        assert!(page.contains("second line"), "{name}: what was typed is lost");
-        assert!(page.contains(&format!("{field}-error")) || page.contains("aria-invalid=\"true\""), "{name}: no error at its field");
+        assert!(page.contains("second line"), "{name}={value}: what was typed is lost");
+        let tag = tag_of(&page, name).unwrap_or_else(|| panic!("{name} is not in the page"));
+        assert!(tag.contains("aria-invalid=\"true\""), "{name}={value}: no error at its field: {tag}");
     }
     assert_eq!(server.get("/api/v1/jobs").await, json!([]), "nothing was created");
+    let answer = post_form(&server, &cookie, FORM).await;
+    assert!(answer.url().path().starts_with("/jobs/kj-"), "the same form without a fault is a job: {}", answer.url());
+}
+
+/// The opening tag of the input with this name.
+fn tag_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    let at = page.find(&format!(" name=\"{name}\""))?;
+    let (from, to) = (page[..at].rfind('<')?, at + page[at..].find('>')?);
+    Some(&page[from..=to])
 }
 
 #[tokio::test(flavor = "multi_thread")]
