@@ -72,7 +72,8 @@ impl Task {
     async fn live(&mut self, nudges: &mut mpsc::Receiver<Nudge>) -> Result<(), JobError> {
         let mut care = tokio::time::interval(CARE);
         care.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut cares = 0;
+        // The first look is a tick: a new job is on the page at once, and a chart has no hole beyond the outage.
+        let mut cares = CARES_A_TICK - 1;
         let mut queue_changes = self.queue.changed();
         if self.leaving.is_some() {
             self.replicas.drain_all(PATIENCE);
