@@ -10,9 +10,9 @@ use leptos_router::{
 };
 
 use crate::{
-    api::session::who,
+    api::ask::{Answer, Question},
     pages::{job::Job, jobs::Jobs, not_found::NotFound, submit::Submit},
-    ui::time::provide_zone,
+    ui::{loaded::loaded, time::provide_zone},
 };
 
 /// The whole document, for the server.
@@ -89,13 +89,11 @@ fn Rail() -> impl IntoView {
 
 #[component]
 fn Person() -> impl IntoView {
-    let who = Resource::new(|| (), |()| who());
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                who.await.ok().flatten().map(|viewer| view! { <span class="person">{viewer.name}</span> })
-            })}
-        </Suspense>
-    }
-    .into_any()
+    loaded(
+        || Question::Who,
+        |answer| match answer {
+            Answer::Who(Some(viewer)) => view! { <span class="person">{viewer.name}</span> }.into_any(),
+            _ => ().into_any(),
+        },
+    )
 }

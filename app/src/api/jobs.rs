@@ -1,4 +1,4 @@
-//! Jobs: list, one job, and what a person can do to it.
+//! Jobs: what the pages of the list and of one job are drawn from, and what a person can do to a job.
 
 use control::{
     live::{JobDetail, JobSummary},
@@ -45,23 +45,8 @@ pub struct JobPage {
     pub laws: Vec<KindInfo>,
 }
 
-/// The newest jobs.
-#[server(prefix = "/api/fn", endpoint = "jobs")]
-pub async fn jobs() -> Result<JobsPage, ApiError> {
-    let (backend, _) = crate::backend::signed_in()?;
-    let jobs = crate::backend::answer(backend.jobs(LISTED).await)?;
-    Ok(JobsPage { now: crate::backend::clock(), jobs })
-}
-
-/// One job with all that its page shows at first.
-#[server(prefix = "/api/fn", endpoint = "job")]
-pub async fn job(id: String) -> Result<JobPage, ApiError> {
-    let (backend, _) = crate::backend::signed_in()?;
-    let detail = crate::backend::answer(backend.job(&id, WIDTH).await)?;
-    let used = |info: &KindInfo| detail.loops.iter().any(|one| one.kind == info.kind);
-    let laws = backend.catalog().controllers.into_iter().filter(used).collect();
-    Ok(JobPage { now: crate::backend::clock(), detail, laws })
-}
+/// Where forms post to `command`.
+pub const COMMAND: &str = "/api/fn/command";
 
 /// Suspends, resumes, stops or terminates.
 #[server(prefix = "/api/fn", endpoint = "command")]

@@ -1,14 +1,18 @@
 //! The items by state, a page at a time, and another life for the dead.
 
 use control::live::{ItemState, ItemView};
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::items::{Retry, items},
+    api::{
+        ask::{Answer, Question},
+        items::RETRY,
+    },
     live::JobLive,
     ui::{
-        trouble::Trouble,
+        loaded::kept_fresh,
+        post::{Post, PostForm},
         words::{bytes, count, duration},
     },
 };
@@ -23,25 +27,23 @@ pub fn Items() -> impl IntoView {
     let query = use_query_map();
     let state = Memo::new(move |_| query.read().get("state").and_then(|word| from_word(&word)));
     let from = Memo::new(move |_| query.read().get("from").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0));
-    let retry = ServerAction::<Retry>::new();
-    // Counts say that something changed; the page then reads its rows again.
+    let retry = Post::new();
+    let question = move || Question::Items { id: live.id.get_value(), state: state.get(), offset: from.get(), limit: PAGE };
+    // Counts and retries say that something changed; the page then reads its rows again.
     let counts = Memo::new(move |_| live.summary.read().items);
-    let rows = Resource::new(
-        move || (state.get(), from.get(), counts.get(), retry.version().get()),
-        move |(state, from, ..)| items(live.id.get_value(), state, from, PAGE),
-    );
+    let changes = Memo::new(move |changes: Option<&u64>| {
+        counts.track();
+        retry.answers.track();
+        changes.map_or(0, |changes| changes + 1)
+    });
     view! {
         <Filter state/>
         <RetryAll retry/>
         <section class="card scroll">
-            <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }>
-                {move || Suspend::new(async move {
-                    match rows.await {
-                        Ok(rows) => view! { <Table rows retry/> }.into_any(),
-                        Err(error) => view! { <Trouble error/> }.into_any(),
-                    }
-                })}
-            </Transition>
+            {kept_fresh(question, move || changes.get(), move |answer| match answer {
+                Answer::Items(rows) => view! { <Table rows retry/> }.into_any(),
+                _ => ().into_any(),
+            })}
         </section>
         <Pages state from/>
     }
@@ -96,11 +98,11 @@ fn Filter(state: Memo<Option<ItemState>>) -> impl IntoView {
 }
 
 #[component]
-fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
+fn RetryAll(retry: Post) -> impl IntoView {
     let live: JobLive = expect_context();
     // An ended job goes on with them; its page has stopped listening, so it is loaded anew.
     Effect::new(move |_| {
-        if matches!(retry.value().get(), Some(Ok(_)))
+        if matches!(retry.answer.get(), Some(Ok(_)))
             && live.ended()
             && let Err(error) = window().location().reload()
         {
@@ -108,18 +110,20 @@ fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
         }
     });
     let said = move || {
-        retry.value().get().map(|answer| match answer {
-            Ok(number) => view! { <span role="status">{format!("{} put back into the queue.", count(number))}</span> }.into_any(),
+        retry.answer.get().map(|answer| match answer {
+            Ok(number) => {
+                view! { <span role="status">{format!("{} put back into the queue.", count(number.unwrap_or(0)))}</span> }.into_any()
+            }
             Err(error) => view! { <span class="error" role="alert">{error.to_string()}</span> }.into_any(),
         })
     };
     view! {
         <div class="acts">
             <Show when=move || live.summary.read().items.dead != 0>
-                <ActionForm action=retry>
+                <PostForm post=retry to=RETRY>
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <button class="button" type="submit">{move || format!("Retry all {} dead", live.summary.read().items.dead)}</button>
-                </ActionForm>
+                </PostForm>
             </Show>
             {said}
         </div>
@@ -128,7 +132,7 @@ fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
 }
 
 #[component]
-fn Table(rows: Vec<ItemView>, retry: ServerAction<Retry>) -> impl IntoView {
+fn Table(rows: Vec<ItemView>, retry: Post) -> impl IntoView {
     if rows.is_empty() {
         return view! { <p class="body muted">"No items here."</p> }.into_any();
     }
@@ -149,7 +153,7 @@ fn Table(rows: Vec<ItemView>, retry: ServerAction<Retry>) -> impl IntoView {
 }
 
 #[component]
-fn Row(item: ItemView, retry: ServerAction<Retry>) -> impl IntoView {
+fn Row(item: ItemView, retry: Post) -> impl IntoView {
     let live: JobLive = expect_context();
     let tone = match item.state {
         ItemState::Done => "good",
@@ -162,11 +166,11 @@ fn Row(item: ItemView, retry: ServerAction<Retry>) -> impl IntoView {
     });
     let again = (item.state == ItemState::Dead).then(|| {
         view! {
-            <ActionForm action=retry>
+            <PostForm post=retry to=RETRY>
                 <input type="hidden" name="id" value=live.id.get_value()/>
                 <input type="hidden" name="index" value=item.index/>
                 <button class="button" data-look="small" type="submit" aria-label=format!("Retry item {}", item.index)>"Retry"</button>
-            </ActionForm>
+            </PostForm>
         }
     });
     view! {

@@ -2,15 +2,16 @@
 
 use control::live::{ItemState, ItemView};
 use leptos::{html, prelude::*};
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::hooks::{use_location, use_query_map};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlImageElement;
 
 use crate::{
-    api::items::items,
+    api::ask::{Answer, Question},
     live::JobLive,
     ui::{
-        trouble::Trouble,
+        loaded::kept_fresh,
+        search::Search,
         words::{bytes, count},
     },
 };
@@ -25,19 +26,15 @@ pub fn Results() -> impl IntoView {
     let query = use_query_map();
     let columns = Memo::new(move |_| query.read().get("columns").and_then(|text| text.parse::<u32>().ok()).map(|n| n.clamp(1, 200)));
     let done = Memo::new(move |_| live.summary.read().items.done);
-    let found = Resource::new(move || done.get(), move |_| items(live.id.get_value(), Some(ItemState::Done), 0, SHOWN));
+    let question = move || Question::Items { id: live.id.get_value(), state: Some(ItemState::Done), offset: 0, limit: SHOWN };
     let all = format!("/jobs/{}/results.tsv", live.id.get_value());
     view! {
         <p class="acts"><a class="button" href=all rel="external" download>"Download all (TSV)"</a></p>
-        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match found.await {
-                    Ok(rows) if rows.iter().any(is_picture) => view! { <Pictures rows columns/> }.into_any(),
-                    Ok(rows) => view! { <Table rows/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Transition>
+        {kept_fresh(question, move || done.get(), move |answer| match answer {
+            Answer::Items(rows) if rows.iter().any(is_picture) => view! { <Pictures rows columns/> }.into_any(),
+            Answer::Items(rows) => view! { <Table rows/> }.into_any(),
+            _ => ().into_any(),
+        })}
     }
     .into_any()
 }
@@ -100,11 +97,11 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
 #[component]
 fn Columns(across: Signal<u32>) -> impl IntoView {
     view! {
-        <Form method="GET" action="" attr:class="inline-form">
+        <Search action=use_location().pathname.get_untracked()>
             <label for="columns">"Columns"</label>
             <input id="columns" name="columns" type="number" min="1" max="200" value=move || across.get()/>
             <button class="button" type="submit" name="tab" value="results">"Arrange"</button>
-        </Form>
+        </Search>
     }
     .into_any()
 }

@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 
 use control::{form::Field, live::LoopView};
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 
 use super::tuning_field::TuningField;
 use crate::{
-    api::{error::ApiError, tuning::Tune},
+    api::{error::ApiError, tuning::TUNE},
     form::names,
     live::JobLive,
-    ui::time::Moment,
+    ui::{
+        post::{Post, PostForm},
+        time::Moment,
+    },
 };
 
 /// What is being edited: only what differs from the running tuning, and on which revision it stands.
@@ -23,7 +26,7 @@ pub struct Draft {
     /// Typed values by dotted name.
     pub edits: RwSignal<BTreeMap<String, String>>,
     pub base: RwSignal<u32>,
-    pub action: ServerAction<Tune>,
+    pub post: Post,
 }
 
 impl Draft {
@@ -33,7 +36,7 @@ impl Draft {
             values: Memo::new(move |_| running.with(|one| names::flat(&one.params))),
             edits: RwSignal::new(BTreeMap::new()),
             base: RwSignal::new(running.read_untracked().revision),
-            action: ServerAction::new(),
+            post: Post::new(),
         };
         Effect::new(move |_| draft.follow());
         draft
@@ -42,7 +45,7 @@ impl Draft {
     /// While nothing is edited the form follows what runs; edits go once they run themselves.
     fn follow(self) {
         let running = self.running.read().revision;
-        let applied = matches!(&*self.action.value().read(), Some(Ok(revision)) if *revision <= running);
+        let applied = matches!(&*self.post.answer.read(), Some(Ok(Some(revision))) if *revision <= u64::from(running));
         if applied && self.base.get_untracked() < running {
             self.edits.update(BTreeMap::clear);
         }
@@ -65,14 +68,14 @@ impl Draft {
 
     /// The message for one field of a refused tuning.
     pub fn error(self, name: &str) -> Option<String> {
-        let value = self.action.value().read();
-        let Some(Err(ApiError::Invalid { errors })) = &*value else { return None };
+        let answer = self.post.answer.read();
+        let Some(Err(ApiError::Invalid { errors })) = &*answer else { return None };
         let tail = format!(".{name}");
         errors.iter().find(|error| error.field == name || error.field.ends_with(&tail)).map(|error| error.message.clone())
     }
 
     fn overtaken(self) -> bool {
-        self.base.get() < self.running.read().revision && !self.edits.read().is_empty() && !self.action.pending().get()
+        self.base.get() < self.running.read().revision && !self.edits.read().is_empty() && !self.post.pending.get()
     }
 }
 
@@ -132,7 +135,7 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
     let next = move || draft.running.read().revision + 1;
     let idle = move || draft.edits.read().is_empty();
     view! {
-        <ActionForm action=draft.action>
+        <PostForm post=draft.post to=TUNE>
             <input type="hidden" name="id" value=live.id.get_value()/>
             <input type="hidden" name="loop_name" value=name/>
             <input type="hidden" name="base_revision" prop:value=move || draft.base.get().to_string() value=draft.base.get_untracked()/>
@@ -140,12 +143,12 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
             {guards}
             <Said draft/>
             <div class="acts">
-                <button class="button" data-look="primary" type="submit" disabled=move || draft.action.pending().get() || ended()>
+                <button class="button" data-look="primary" type="submit" disabled=move || draft.post.pending.get() || ended()>
                     {move || format!("Apply as revision {}", next())}
                 </button>
                 <button class="button" type="button" hidden=idle on:click=move |_| draft.edits.update(BTreeMap::clear)>"Reset"</button>
             </div>
-        </ActionForm>
+        </PostForm>
     }
     .into_any()
 }
@@ -166,10 +169,7 @@ fn Said(draft: Draft) -> impl IntoView {
             }
         })
     };
-    let refused = move || {
-        let error = draft.action.value().get()?.err()?;
-        (!draft.action.pending().get()).then(|| view! { <p class="error" role="alert">{error.to_string()}</p> })
-    };
+    let refused = move || draft.post.refused().filter(|_| !draft.post.pending.get());
     view! { {overtaken} {refused} }.into_any()
 }
 
@@ -178,11 +178,7 @@ fn Said(draft: Draft) -> impl IntoView {
 fn Undo(name: String, draft: Draft) -> impl IntoView {
     let live: JobLive = expect_context();
     let name = StoredValue::new(name);
-    let action = ServerAction::<Tune>::new();
-    let error = move || {
-        let error = action.value().get()?.err()?;
-        Some(view! { <p class="error" role="alert">{error.to_string()}</p> })
-    };
+    let post = Post::new();
     move || {
         let (revision, previous) = draft.running.with(|one| (one.revision, one.previous.clone()));
         previous.filter(|_| !live.ended()).map(|previous| {
@@ -191,16 +187,16 @@ fn Undo(name: String, draft: Draft) -> impl IntoView {
                 .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> })
                 .collect();
             view! {
-                <ActionForm action attr:class="undo">
+                <PostForm post to=TUNE class="undo">
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <input type="hidden" name="loop_name" value=name.get_value()/>
                     <input type="hidden" name="base_revision" value=revision/>
                     {values}
-                    <button class="button" type="submit" disabled=move || action.pending().get()>
+                    <button class="button" type="submit" disabled=move || post.pending.get()>
                         {format!("Undo revision {revision}")}
                     </button>
-                    {error}
-                </ActionForm>
+                    {move || post.refused()}
+                </PostForm>
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use control::job::Phase;
 use leptos::prelude::*;
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::hooks::use_query_map;
 
 use super::live::JobsLive;
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     pages::jobs::matches,
     ui::{
         chip::PhaseChip,
+        search::Search,
         time::zone,
         words::{count, date, duration, percent, rfc3339, share},
     },
@@ -62,7 +63,7 @@ fn Filter(text: Memo<String>, phase: Memo<Option<Phase>>) -> impl IntoView {
         .map(|one| view! { <option value=one.word() selected=move || phase.get() == Some(one)>{one.word()}</option> })
         .collect();
     view! {
-        <Form method="GET" action="/jobs" attr:class="inline-form" attr:role="search">
+        <Search action="/jobs" role="search">
             <label for="q">"Find"</label>
             <input id="q" name="q" type="search" placeholder="name or id" value=move || text.get()/>
             <label for="phase">"Phase"</label>
@@ -71,7 +72,7 @@ fn Filter(text: Memo<String>, phase: Memo<Option<Phase>>) -> impl IntoView {
                 {options}
             </select>
             <button class="button" type="submit" name="show" value=SHOWN>"Show"</button>
-        </Form>
+        </Search>
     }
     .into_any()
 }

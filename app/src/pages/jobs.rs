@@ -5,25 +5,26 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    api::jobs::{JobsPage, jobs},
+    api::{
+        ask::{Answer, Question},
+        jobs::JobsPage,
+    },
     jobs::{list::Table, live::JobsLive, needs::Needs},
-    ui::{badge::LiveBadge, trouble::Trouble},
+    ui::{badge::LiveBadge, loaded::loaded},
 };
 
 /// `/` and `/jobs`.
 #[component]
 pub fn Jobs() -> impl IntoView {
-    let page = Resource::new(|| (), |()| jobs());
     view! {
         <Title text="Jobs"/>
-        <Suspense fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match page.await {
-                    Ok(page) => view! { <Whole page/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {loaded(
+            || Question::Jobs,
+            |answer| match answer {
+                Answer::Jobs(page) => view! { <Whole page/> }.into_any(),
+                _ => ().into_any(),
+            },
+        )}
     }
     .into_any()
 }

@@ -5,30 +5,31 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    api::submission::{SubmitPage, submission},
+    api::{
+        ask::{Answer, Question},
+        submission::SubmitPage,
+    },
     form::{
         field::TextRow,
         plugin::PluginChoice,
         sections::{Loop, Monitors, Queue, Replicas, WorkloadSource},
         submitted::Filled,
     },
-    ui::{trouble::Trouble, words},
+    ui::{loaded::loaded, words},
 };
 
 /// `/submit`.
 #[component]
 pub fn Submit() -> impl IntoView {
-    let data = Resource::new(|| (), |()| submission());
     view! {
         <Title text="Submit a job"/>
-        <Suspense fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(page) => view! { <SubmitFields page/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {loaded(
+            || Question::Submission,
+            |answer| match answer {
+                Answer::Submission(page) => view! { <SubmitFields page=*page/> }.into_any(),
+                _ => ().into_any(),
+            },
+        )}
     }
     .into_any()
 }

@@ -2,6 +2,9 @@
 
 pub mod badge;
 pub mod chip;
+pub mod loaded;
+pub mod post;
+pub mod search;
 pub mod time;
 pub mod trouble;
 pub mod words;
