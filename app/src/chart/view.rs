@@ -10,7 +10,10 @@ use super::{
     palette::Palette,
     table::ChartTable,
 };
-use crate::{live::JobLive, ui::words};
+use crate::{
+    live::JobLive,
+    ui::{erase::Erase, words},
+};
 
 /// The moment under the crosshair of all charts, milliseconds since 1970.
 #[derive(Clone, Copy)]
@@ -33,7 +36,7 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
         .iter()
         .map(|(ink, look, words)| {
             let color = format!("color:var({})", ink.token());
-            view! { <span class="legend-entry"><i data-look=*look style=color aria-hidden="true"></i>{*words}</span> }
+            view! { <span class="legend-entry"><i data-look=*look style=color aria-hidden="true"></i>{*words}</span> }.erase()
         })
         .collect();
     let first = format!("/jobs/{}/chart/{}.svg?theme=auto", live.id.get_value(), kind.word());
@@ -50,7 +53,7 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
             <ChartTable kind/>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// The focusable plot: pointer and arrow keys move the crosshair of all charts.
@@ -89,7 +92,7 @@ fn Plot(kind: ChartKind, live: JobLive, children: Children) -> impl IntoView {
             ></div>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The newest values in words.
@@ -113,7 +116,7 @@ pub fn Readout() -> impl IntoView {
         let at = cursor.get().unwrap_or_else(|| live.summary.read().ended_at.unwrap_or_else(|| live.now.get()));
         readout(&live.series.read(), at, live.zone.get())
     };
-    view! { <p class="readout" role="status" aria-live=move || if cursor.get().is_some() { "polite" } else { "off" }>{said}</p> }.into_any()
+    view! { <p class="readout" role="status" aria-live=move || if cursor.get().is_some() { "polite" } else { "off" }>{said}</p> }.erase()
 }
 
 /// Paints whenever something changed, at most once an animation frame. True once it was painted.

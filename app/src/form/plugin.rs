@@ -4,6 +4,8 @@
 use control::{form::Field, plugin::KindInfo};
 use leptos::prelude::*;
 
+use crate::ui::erase::Erase;
+
 use super::{
     field::{FieldRow, Row},
     names,
@@ -28,10 +30,10 @@ pub fn PluginChoice(
     let error = filled.error(&name);
     let options: Vec<_> = kinds
         .iter()
-        .map(|info| view! { <option value=info.kind.clone() selected=info.kind == chosen>{info.title.clone()}</option> })
+        .map(|info| view! { <option value=info.kind.clone() selected=info.kind == chosen>{info.title.clone()}</option> }.erase())
         .collect();
     let groups: Vec<_> =
-        kinds.into_iter().map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info filled=filled.clone()/> }).collect();
+        kinds.into_iter().map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info filled=filled.clone()/> }.erase()).collect();
     view! {
         <div class="kinds">
             <Row name=name.clone() label error>
@@ -40,7 +42,7 @@ pub fn PluginChoice(
             {groups}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// All fields of one kind.
@@ -52,13 +54,13 @@ pub fn KindFields(at: String, info: KindInfo, filled: Filled) -> impl IntoView {
         let row = |field: Field| {
             let name = format!("{at}.{}", field.name);
             let (value, error) = (filled.typed(&name), filled.error(&name));
-            view! { <FieldRow field name value error/> }
+            view! { <FieldRow field name value error/> }.erase()
         };
         fields.into_iter().map(row).collect()
     };
     let own = rows(own);
     let guards = (!guards.is_empty()).then(|| rows(guards)).map(|rows| {
-        view! { <details class="guards" open=wrong><summary>"Guards"</summary><div class="fields">{rows}</div></details> }
+        view! { <details class="guards" open=wrong><summary>"Guards"</summary><div class="fields">{rows}</div></details> }.erase()
     });
     view! {
         <fieldset class="kind">
@@ -68,5 +70,5 @@ pub fn KindFields(at: String, info: KindInfo, filled: Filled) -> impl IntoView {
             {guards}
         </fieldset>
     }
-    .into_any()
+    .erase()
 }

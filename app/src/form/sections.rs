@@ -3,6 +3,8 @@
 use control::plugin::{Catalog, KindInfo};
 use leptos::prelude::*;
 
+use crate::ui::erase::Erase;
+
 use super::{
     field::{Row, TextRow, escaped},
     plugin::{KindFields, PluginChoice},
@@ -23,6 +25,7 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
                 {label}
             </label>
         }
+        .erase()
     };
     let error = filled.error("workload.source");
     let typed = escaped(&filled.value("workload.items", ""));
@@ -34,7 +37,7 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
                     <legend>"Where they come from"</legend>
                     {radio("inline", "Typed here")} {radio("upload", "A file")} {radio("url", "An address")}
                 </fieldset>
-                {error.map(|error| view! { <p class="error">{error}</p> })}
+                {error.map(|error| view! { <p class="error">{error}</p> }.erase())}
                 <div class="source" data-source="inline">
                     <Row name="workload.items" label="Items" help="One a line. A worker takes each as it is written here."
                         error=filled.error("workload.items")>
@@ -60,21 +63,21 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Bounds and start.
 #[component]
 pub fn Replicas(filled: Filled) -> impl IntoView {
     let number = |name: &'static str, label: &'static str, default: &'static str| {
-        view! { <TextRow name label kind="number" value=filled.value(name, default) error=filled.error(name)/> }
+        view! { <TextRow name label kind="number" value=filled.value(name, default) error=filled.error(name)/> }.erase()
     };
     view! {
         {number("replicas.min", "Fewest replicas", "1")}
         {number("replicas.max", "Most replicas", "8")}
         {number("replicas.initial", "Replicas at the start", "1")}
     }
-    .into_any()
+    .erase()
 }
 
 /// One control loop. The second is off until its box is ticked.
@@ -89,10 +92,11 @@ pub fn Loop(place: usize, catalog: Catalog, filled: Filled) -> impl IntoView {
                 "Use a second loop"
             </label>
         }
+        .erase()
     });
     let row = |part: &str, label: &'static str, default: &'static str, help: &'static str, kind: &'static str| {
         let name = at(part);
-        view! { <TextRow name=name.clone() label kind value=filled.value(&name, default) help error=filled.error(&name)/> }
+        view! { <TextRow name=name.clone() label kind value=filled.value(&name, default) help error=filled.error(&name)/> }.erase()
     };
     view! {
         <section class="card" class:optional=!first>
@@ -114,7 +118,7 @@ pub fn Loop(place: usize, catalog: Catalog, filled: Filled) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Any number of monitors; those that need nothing from the user are on at first.
@@ -132,12 +136,13 @@ pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
                         <input type="checkbox" class="switch" id=name.clone() name=name.clone() checked=filled.checked(&name, needs_nothing)/>
                         {info.title.clone()}
                     </label>
-                    {error.map(|error| view! { <p class="error">{error}</p> })}
+                    {error.map(|error| view! { <p class="error">{error}</p> }.erase())}
                     <div class="optional-body">
                         <KindFields at=format!("monitors.{}", info.kind) info filled=filled.clone()/>
                     </div>
                 </div>
             }
+            .erase()
         })
         .collect();
     view! {
@@ -146,7 +151,7 @@ pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
             <div class="body">{list}</div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// How items are handed out.
@@ -171,5 +176,5 @@ pub fn Queue(filled: Filled) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }

@@ -6,24 +6,27 @@ use leptos::prelude::*;
 use crate::{
     api::jobs::COMMAND,
     live::JobLive,
-    ui::post::{Post, PostForm},
+    ui::{
+        erase::{Erase, When},
+        post::{Post, PostForm},
+    },
 };
 
 /// Suspend or resume, stop, terminate; nothing once the job has ended.
 #[component]
 pub fn Actions() -> impl IntoView {
     let live: JobLive = expect_context();
-    let post = Post::new();
+    let post = Post::default();
     let phase = Memo::new(move |_| live.summary.read().phase);
     let is = move |one: Phase| move || phase.get() == one;
     view! {
         <div class="acts">
-            <Show when=is(Phase::Running)><Act post command="suspend" label="Suspend"/></Show>
-            <Show when=is(Phase::Suspended)><Act post command="resume" label="Resume"/></Show>
-            <Show when=move || matches!(phase.get(), Phase::Created | Phase::Running | Phase::Suspended)>
+            <When on=is(Phase::Running)><Act post command="suspend" label="Suspend"/></When>
+            <When on=is(Phase::Suspended)><Act post command="resume" label="Resume"/></When>
+            <When on=move || matches!(phase.get(), Phase::Created | Phase::Running | Phase::Suspended)>
                 <Act post command="stop" label="Stop"/>
-            </Show>
-            <Show when=move || !phase.get().ended()>
+            </When>
+            <When on=move || !phase.get().ended()>
                 <details class="confirm">
                     <summary class="button" data-look="danger">"Terminate…"</summary>
                     <div class="card confirm-body">
@@ -31,11 +34,11 @@ pub fn Actions() -> impl IntoView {
                         <Act post command="terminate" label="Terminate now"/>
                     </div>
                 </details>
-            </Show>
+            </When>
             {move || post.refused()}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -50,5 +53,5 @@ fn Act(post: Post, command: &'static str, label: &'static str) -> impl IntoView 
             </button>
         </PostForm>
     }
-    .into_any()
+    .erase()
 }

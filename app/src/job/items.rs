@@ -11,6 +11,7 @@ use crate::{
     },
     live::JobLive,
     ui::{
+        erase::{Erase, When},
         loaded::kept_fresh,
         post::{Post, PostForm},
         words::{bytes, count, duration},
@@ -27,7 +28,7 @@ pub fn Items() -> impl IntoView {
     let query = use_query_map();
     let state = Memo::new(move |_| query.read().get("state").and_then(|word| from_word(&word)));
     let from = Memo::new(move |_| query.read().get("from").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0));
-    let retry = Post::new();
+    let retry = Post::default();
     let question = move || Question::Items { id: live.id.get_value(), state: state.get(), offset: from.get(), limit: PAGE };
     // Counts and retries say that something changed; the page then reads its rows again.
     let counts = Memo::new(move |_| live.summary.read().items);
@@ -41,13 +42,13 @@ pub fn Items() -> impl IntoView {
         <RetryAll retry/>
         <section class="card scroll">
             {kept_fresh(question, move || changes.get(), move |answer| match answer {
-                Answer::Items(rows) => view! { <Table rows retry/> }.into_any(),
+                Answer::Items(rows) => view! { <Table rows retry/> }.erase(),
                 _ => ().into_any(),
             })}
         </section>
         <Pages state from/>
     }
-    .into_any()
+    .erase()
 }
 
 fn word(state: ItemState) -> &'static str {
@@ -92,9 +93,10 @@ fn Filter(state: Memo<Option<ItemState>>) -> impl IntoView {
                     {one.map_or("all", word)} " " <span class="muted">{move || count(number(live, one))}</span>
                 </a>
             }
+            .erase()
         })
         .collect();
-    view! { <nav class="filter" aria-label="Items by state">{links}</nav> }.into_any()
+    view! { <nav class="filter" aria-label="Items by state">{links}</nav> }.erase()
 }
 
 #[component]
@@ -111,30 +113,28 @@ fn RetryAll(retry: Post) -> impl IntoView {
     });
     let said = move || {
         retry.answer.get().map(|answer| match answer {
-            Ok(number) => {
-                view! { <span role="status">{format!("{} put back into the queue.", count(number.unwrap_or(0)))}</span> }.into_any()
-            }
-            Err(error) => view! { <span class="error" role="alert">{error.to_string()}</span> }.into_any(),
+            Ok(number) => view! { <span role="status">{format!("{} put back into the queue.", count(number.unwrap_or(0)))}</span> }.erase(),
+            Err(error) => view! { <span class="error" role="alert">{error.to_string()}</span> }.erase(),
         })
     };
     view! {
         <div class="acts">
-            <Show when=move || live.summary.read().items.dead != 0>
+            <When on=move || live.summary.read().items.dead != 0>
                 <PostForm post=retry to=RETRY>
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <button class="button" type="submit">{move || format!("Retry all {} dead", live.summary.read().items.dead)}</button>
                 </PostForm>
-            </Show>
+            </When>
             {said}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
 fn Table(rows: Vec<ItemView>, retry: Post) -> impl IntoView {
     if rows.is_empty() {
-        return view! { <p class="body muted">"No items here."</p> }.into_any();
+        return view! { <p class="body muted">"No items here."</p> }.erase();
     }
     view! {
         <table>
@@ -146,10 +146,10 @@ fn Table(rows: Vec<ItemView>, retry: Post) -> impl IntoView {
                     <th scope="col" class="num">"Took"</th><th scope="col">"Result or error"</th>
                 </tr>
             </thead>
-            <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }).collect_view()}</tbody>
+            <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }.erase()).collect::<Vec<_>>()}</tbody>
         </table>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -162,7 +162,7 @@ fn Row(item: ItemView, retry: Post) -> impl IntoView {
     };
     let result = item.result_bytes.map(|size| {
         let href = format!("/jobs/{}/results/{}", live.id.get_value(), item.index);
-        view! { <a href=href rel="external">{bytes(size)} " " {item.result_type.clone()}</a> }
+        view! { <a href=href rel="external">{bytes(size)} " " {item.result_type.clone()}</a> }.erase()
     });
     let again = (item.state == ItemState::Dead).then(|| {
         view! {
@@ -172,6 +172,7 @@ fn Row(item: ItemView, retry: Post) -> impl IntoView {
                 <button class="button" data-look="small" type="submit" aria-label=format!("Retry item {}", item.index)>"Retry"</button>
             </PostForm>
         }
+        .erase()
     });
     view! {
         <tr>
@@ -184,7 +185,7 @@ fn Row(item: ItemView, retry: Post) -> impl IntoView {
             <td>{result} <span class="error">{item.error}</span> {again}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -195,10 +196,10 @@ fn Pages(state: Memo<Option<ItemState>>, from: Memo<u64>) -> impl IntoView {
     let after = move || (from.get() + page < number(live, state.get())).then(|| address(live, state.get(), from.get() + page));
     view! {
         <nav class="pages" aria-label="Pages">
-            {move || before().map(|href| view! { <a class="button" href=href>"← Before"</a> })}
+            {move || before().map(|href| view! { <a class="button" href=href>"← Before"</a> }.erase())}
             <span class="muted">{move || format!("from {}", count(from.get()))}</span>
-            {move || after().map(|href| view! { <a class="button" href=href>"After →"</a> })}
+            {move || after().map(|href| view! { <a class="button" href=href>"After →"</a> }.erase())}
         </nav>
     }
-    .into_any()
+    .erase()
 }

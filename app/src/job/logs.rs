@@ -11,7 +11,10 @@ use crate::{
         logs::{LogChunk, LogStream},
     },
     live::JobLive,
-    ui::loaded::loaded,
+    ui::{
+        erase::{Erase, When, each},
+        loaded::loaded,
+    },
 };
 
 /// Between two looks for more.
@@ -40,11 +43,11 @@ pub fn Logs() -> impl IntoView {
     view! {
         <Picker ids replica stream/>
         {loaded(question, move |answer| match (answer, replica.get_untracked()) {
-            (Answer::Log(Some(chunk)), Some(replica)) => view! { <Output replica stream=stream.get_untracked() chunk/> }.into_any(),
-            _ => view! { <p class="card empty muted">"No replica was started yet."</p> }.into_any(),
+            (Answer::Log(Some(chunk)), Some(replica)) => view! { <Output replica stream=stream.get_untracked() chunk/> }.erase(),
+            _ => view! { <p class="card empty muted">"No replica was started yet."</p> }.erase(),
         })}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -60,22 +63,24 @@ fn Picker(ids: Memo<Vec<String>>, replica: Memo<Option<String>>, stream: Memo<Lo
                     {word(one)}
                 </a>
             }
+            .erase()
         })
         .collect();
     view! {
         <nav class="filter" aria-label="Streams">{streams}</nav>
         <nav class="filter" aria-label="Replicas">
-            <For each=move || ids.get() key=String::clone children=move |id| {
+            {each(ids, String::clone, move |id| {
                 let (short, me) = (id.rsplit('-').next().unwrap_or(&id).to_owned(), id.clone());
                 view! {
                     <a href=move || link(&id, stream.get()) class="mono" aria-current=move || (replica.get().as_deref() == Some(&me)).then_some("true")>
                         {short}
                     </a>
                 }
-            }/>
+                .erase()
+            })}
         </nav>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -123,10 +128,10 @@ fn Output(replica: String, stream: LogStream, chunk: LogChunk) -> impl IntoView 
     view! {
         <section class="card">
             <pre class="log" node_ref=view tabindex="0" aria-label="Output">{move || text.get()}</pre>
-            <Show when=move || text.read().is_empty()><p class="body muted">"Nothing was printed yet."</p></Show>
+            <When on=move || text.read().is_empty()><p class="body muted">"Nothing was printed yet."</p></When>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Appends, and cuts the head at a line when the page has enough.

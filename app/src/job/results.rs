@@ -10,6 +10,7 @@ use crate::{
     api::ask::{Answer, Question},
     live::JobLive,
     ui::{
+        erase::Erase,
         loaded::kept_fresh,
         search::Search,
         words::{bytes, count},
@@ -31,12 +32,12 @@ pub fn Results() -> impl IntoView {
     view! {
         <p class="acts"><a class="button" href=all rel="external" download>"Download all (TSV)"</a></p>
         {kept_fresh(question, move || done.get(), move |answer| match answer {
-            Answer::Items(rows) if rows.iter().any(is_picture) => view! { <Pictures rows columns/> }.into_any(),
-            Answer::Items(rows) => view! { <Table rows/> }.into_any(),
+            Answer::Items(rows) if rows.iter().any(is_picture) => view! { <Pictures rows columns/> }.erase(),
+            Answer::Items(rows) => view! { <Table rows/> }.erase(),
             _ => ().into_any(),
         })}
     }
-    .into_any()
+    .erase()
 }
 
 fn is_picture(item: &ItemView) -> bool {
@@ -77,9 +78,9 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
         .enumerate()
         .map(|(index, there)| {
             if there {
-                view! { <img src=format!("/jobs/{id}/results/{index}") alt="" decoding="async" on:load=move |_| measure()/> }.into_any()
+                view! { <img src=format!("/jobs/{id}/results/{index}") alt="" decoding="async" on:load=move |_| measure()/> }.erase()
             } else {
-                view! { <i></i> }.into_any()
+                view! { <i></i> }.erase()
             }
         })
         .collect();
@@ -91,7 +92,7 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
             {tiles}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -103,7 +104,7 @@ fn Columns(across: Signal<u32>) -> impl IntoView {
             <button class="button" type="submit" name="tab" value="results">"Arrange"</button>
         </Search>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -124,10 +125,11 @@ fn Table(rows: Vec<ItemView>) -> impl IntoView {
                     <td class="num">{item.result_bytes.map(bytes)}</td>
                 </tr>
             }
+            .erase()
         })
         .collect();
     if rows.is_empty() {
-        return view! { <p class="card empty muted">"No results yet. A worker writes one for each item that it completes."</p> }.into_any();
+        return view! { <p class="card empty muted">"No results yet. A worker writes one for each item that it completes."</p> }.erase();
     }
     view! {
         <section class="card scroll">
@@ -143,5 +145,5 @@ fn Table(rows: Vec<ItemView>) -> impl IntoView {
             </table>
         </section>
     }
-    .into_any()
+    .erase()
 }

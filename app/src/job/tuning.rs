@@ -12,6 +12,7 @@ use crate::{
     form::names,
     live::JobLive,
     ui::{
+        erase::Erase,
         post::{Post, PostForm},
         time::Moment,
     },
@@ -36,7 +37,7 @@ impl Draft {
             values: Memo::new(move |_| running.with(|one| names::flat(&one.params))),
             edits: RwSignal::new(BTreeMap::new()),
             base: RwSignal::new(running.read_untracked().revision),
-            post: Post::new(),
+            post: Post::default(),
         };
         Effect::new(move |_| draft.follow());
         draft
@@ -101,7 +102,7 @@ pub fn Tuning(name: String) -> impl IntoView {
                 </div>
             </section>
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -116,10 +117,11 @@ fn Running(running: Memo<LoopView>) -> impl IntoView {
                         {format!("Revision {} is running, set by {} at ", one.revision, one.author)} <Moment at=one.tuned_at/>
                     </span>
                 }
+                .erase()
             }}
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -128,10 +130,10 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
     let ended = move || live.ended();
     let (guards, own): (Vec<_>, Vec<_>) = fields.into_iter().partition(names::is_guard);
     let rows = |fields: Vec<Field>| -> Vec<_> {
-        fields.into_iter().map(|field| view! { <TuningField loop_name=name.clone() field draft/> }).collect()
+        fields.into_iter().map(|field| view! { <TuningField loop_name=name.clone() field draft/> }.erase()).collect()
     };
     let (own, guards) = (rows(own), (!guards.is_empty()).then(|| rows(guards)));
-    let guards = guards.map(|rows| view! { <details class="guards"><summary>"Guards"</summary>{rows}</details> });
+    let guards = guards.map(|rows| view! { <details class="guards"><summary>"Guards"</summary>{rows}</details> }.erase());
     let next = move || draft.running.read().revision + 1;
     let idle = move || draft.edits.read().is_empty();
     view! {
@@ -150,7 +152,7 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
             </div>
         </PostForm>
     }
-    .into_any()
+    .erase()
 }
 
 /// Conflicts and refusals, in words.
@@ -167,10 +169,11 @@ fn Said(draft: Draft) -> impl IntoView {
                     </button>
                 </div>
             }
+            .erase()
         })
     };
     let refused = move || draft.post.refused().filter(|_| !draft.post.pending.get());
-    view! { {overtaken} {refused} }.into_any()
+    view! { {overtaken} {refused} }.erase()
 }
 
 /// Posts the values before this revision as a new one.
@@ -178,13 +181,13 @@ fn Said(draft: Draft) -> impl IntoView {
 fn Undo(name: String, draft: Draft) -> impl IntoView {
     let live: JobLive = expect_context();
     let name = StoredValue::new(name);
-    let post = Post::new();
+    let post = Post::default();
     move || {
         let (revision, previous) = draft.running.with(|one| (one.revision, one.previous.clone()));
         previous.filter(|_| !live.ended()).map(|previous| {
             let values: Vec<_> = names::flat(&previous)
                 .into_iter()
-                .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> })
+                .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> }.erase())
                 .collect();
             view! {
                 <PostForm post to=TUNE class="undo">
@@ -198,6 +201,7 @@ fn Undo(name: String, draft: Draft) -> impl IntoView {
                     {move || post.refused()}
                 </PostForm>
             }
+            .erase()
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     pages::jobs::matches,
     ui::{
         chip::PhaseChip,
+        erase::{Erase, When, each},
         search::Search,
         time::zone,
         words::{count, date, duration, percent, rfc3339, share},
@@ -47,20 +48,20 @@ pub fn Table() -> impl IntoView {
                         <th scope="col">"Deadline"</th><th scope="col" class="num">"Replicas"</th><th scope="col">"Finished"</th>
                     </tr>
                 </thead>
-                <tbody><For each=move || shown.get() key=String::clone children=|id| view! { <Row id/> }/></tbody>
+                <tbody>{each(shown, String::clone, |id| view! { <Row id/> }.erase())}</tbody>
             </table>
-            <Show when=move || found.read().is_empty()><p class="body muted">"No job fits this filter."</p></Show>
+            <When on=move || found.read().is_empty()><p class="body muted">"No job fits this filter."</p></When>
         </section>
         <More text phase show found=Signal::derive(move || found.read().len())/>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
 fn Filter(text: Memo<String>, phase: Memo<Option<Phase>>) -> impl IntoView {
     let options: Vec<_> = PHASES
         .into_iter()
-        .map(|one| view! { <option value=one.word() selected=move || phase.get() == Some(one)>{one.word()}</option> })
+        .map(|one| view! { <option value=one.word() selected=move || phase.get() == Some(one)>{one.word()}</option> }.erase())
         .collect();
     view! {
         <Search action="/jobs" role="search">
@@ -74,7 +75,7 @@ fn Filter(text: Memo<String>, phase: Memo<Option<Phase>>) -> impl IntoView {
             <button class="button" type="submit" name="show" value=SHOWN>"Show"</button>
         </Search>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -86,10 +87,10 @@ fn More(text: Memo<String>, phase: Memo<Option<Phase>>, show: Memo<usize>, found
     view! {
         <p class="pages">
             <span class="muted">{move || format!("{} of {}", count(found.get().min(show.get()) as u64), count(found.get() as u64))}</span>
-            <Show when=move || show.get() < found.get()><a class="button" href=href>"Show more"</a></Show>
+            <When on=move || show.get() < found.get()><a class="button" href=href>"Show more"</a></When>
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 /// A text for a query: everything but letters and digits by its bytes.
@@ -128,7 +129,7 @@ fn Row(id: String) -> impl IntoView {
                 <td><Finished job/></td>
             </tr>
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -152,7 +153,7 @@ fn deadline(job: &control::live::JobSummary, now: i64) -> String {
 fn Finished(job: RwSignal<control::live::JobSummary>) -> impl IntoView {
     let zone = zone();
     let ended = Memo::new(move |_| job.read().ended_at);
-    move || ended.get().map(|at| view! { <time datetime=rfc3339(at)>{date(at, zone.get())}</time> })
+    move || ended.get().map(|at| view! { <time datetime=rfc3339(at)>{date(at, zone.get())}</time> }.erase())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::{
         tabs::{Tab, Tabs},
     },
     live::JobLive,
-    ui::loaded::loaded,
+    ui::{erase::Erase, loaded::loaded},
 };
 
 /// `/jobs/:id?tab=…`.
@@ -33,7 +33,7 @@ pub fn Job() -> impl IntoView {
     loaded(
         move || Question::Job { id: id.get() },
         |answer| match answer {
-            Answer::Job(page) => view! { <Whole page=*page/> }.into_any(),
+            Answer::Job(page) => view! { <Whole page=*page/> }.erase(),
             _ => ().into_any(),
         },
     )
@@ -52,14 +52,14 @@ fn Whole(page: JobPage) -> impl IntoView {
         <Facts/>
         <Tabs tab/>
         {move || match tab.get() {
-            Tab::Live => view! { <LiveTab/> }.into_any(),
-            Tab::Decisions => view! { <Decisions/> }.into_any(),
-            Tab::Replicas => view! { <Replicas/> }.into_any(),
-            Tab::Items => view! { <Items/> }.into_any(),
-            Tab::Results => view! { <Results/> }.into_any(),
-            Tab::Logs => view! { <Logs/> }.into_any(),
-            Tab::Configuration => view! { <Configuration/> }.into_any(),
+            Tab::Live => view! { <LiveTab/> }.erase(),
+            Tab::Decisions => view! { <Decisions/> }.erase(),
+            Tab::Replicas => view! { <Replicas/> }.erase(),
+            Tab::Items => view! { <Items/> }.erase(),
+            Tab::Results => view! { <Results/> }.erase(),
+            Tab::Logs => view! { <Logs/> }.erase(),
+            Tab::Configuration => view! { <Configuration/> }.erase(),
         }}
     }
-    .into_any()
+    .erase()
 }

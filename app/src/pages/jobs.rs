@@ -10,7 +10,7 @@ use crate::{
         jobs::JobsPage,
     },
     jobs::{list::Table, live::JobsLive, needs::Needs},
-    ui::{badge::LiveBadge, loaded::loaded},
+    ui::{badge::LiveBadge, erase::Erase, loaded::loaded},
 };
 
 /// `/` and `/jobs`.
@@ -21,12 +21,12 @@ pub fn Jobs() -> impl IntoView {
         {loaded(
             || Question::Jobs,
             |answer| match answer {
-                Answer::Jobs(page) => view! { <Whole page/> }.into_any(),
+                Answer::Jobs(page) => view! { <Whole page/> }.erase(),
                 _ => ().into_any(),
             },
         )}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -41,12 +41,9 @@ fn Whole(page: JobsPage) -> impl IntoView {
             <LiveBadge age=live.age ended=Signal::stored(false)/>
             <a class="button" data-look="primary" href="/submit">"Submit a job"</a>
         </header>
-        <Show when=move || !none.get() fallback=|| view! { <Empty/> }>
-            <Needs/>
-            <Table/>
-        </Show>
+        {move || if none.get() { view! { <Empty/> }.erase() } else { view! { <Needs/> <Table/> }.erase() }}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -59,7 +56,7 @@ fn Empty() -> impl IntoView {
             <p class="muted">"Or see it at work: " <code>"cargo xtask demo"</code> " starts a job that draws a picture."</p>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Text that the name filter looks at.

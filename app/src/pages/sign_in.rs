@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::ui::erase::Erase;
+
 /// Says where the link to sign in is.
 #[component]
 pub fn SignIn() -> impl IntoView {
@@ -15,5 +17,5 @@ pub fn SignIn() -> impl IntoView {
             <p class="muted">"The link signs this browser in; the server prints a fresh one at every start."</p>
         </section>
     }
-    .into_any()
+    .erase()
 }

@@ -15,7 +15,7 @@ use crate::{
         sections::{Loop, Monitors, Queue, Replicas, WorkloadSource},
         submitted::Filled,
     },
-    ui::{loaded::loaded, words},
+    ui::{erase::Erase, loaded::loaded, words},
 };
 
 /// `/submit`.
@@ -26,12 +26,12 @@ pub fn Submit() -> impl IntoView {
         {loaded(
             || Question::Submission,
             |answer| match answer {
-                Answer::Submission(page) => view! { <SubmitFields page=*page/> }.into_any(),
+                Answer::Submission(page) => view! { <SubmitFields page=*page/> }.erase(),
                 _ => ().into_any(),
             },
         )}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -57,7 +57,7 @@ fn SubmitFields(page: SubmitPage) -> impl IntoView {
             <p class="acts"><button class="button" data-look="primary" type="submit">"Submit"</button></p>
         </form>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -74,7 +74,7 @@ fn Application(catalog: Catalog, filled: Filled) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Seconds to the wanted end, said again in minutes and hours while typing.
@@ -98,10 +98,10 @@ fn Deadline(filled: Filled) -> impl IntoView {
                 aria-describedby=format!("{NAME}-help {NAME}-error")
             />
             <p class="help" id=format!("{NAME}-help")>{said}</p>
-            {error.map(|error| view! { <p class="error" id=format!("{NAME}-error")>{error}</p> })}
+            {error.map(|error| view! { <p class="error" id=format!("{NAME}-error")>{error}</p> }.erase())}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// All problems on top, each leading to its field.
@@ -113,10 +113,9 @@ fn ErrorSummary(filled: Filled) -> impl IntoView {
         let lines: Vec<_> = errors
             .into_iter()
             .map(|error| {
-                let field = (!error.field.is_empty()).then(|| {
-                    view! { <a href=format!("#{}", error.field) rel="external">{error.field.clone()}</a> ": " }
-                });
-                view! { <li>{field} {error.message}</li> }
+                let field = (!error.field.is_empty())
+                    .then(|| view! { <a href=format!("#{}", error.field) rel="external">{error.field.clone()}</a> ": " }.erase());
+                view! { <li>{field} {error.message}</li> }.erase()
             })
             .collect();
         view! {
@@ -125,5 +124,6 @@ fn ErrorSummary(filled: Filled) -> impl IntoView {
                 <ul>{lines}</ul>
             </div>
         }
+        .erase()
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::{prelude::*, server::codee};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::trouble::Trouble;
+use super::{erase::Erase, trouble::Trouble};
 use crate::api::{
     ask::{Answer, Question, ask},
     error::ApiError,
@@ -28,23 +28,23 @@ pub fn kept_fresh(
     of_one_type(Box::new(move || (question(), stamp())), Arc::new(show))
 }
 
-/// All pages share this code: a resource of a type of its own costs some 15 kB of WebAssembly.
+/// All pages share this code: a resource of a type of its own costs some 15 kB of WebAssembly (decision 9).
 fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc<dyn Fn(Answer) -> AnyView + Send + Sync>) -> AnyView {
     let answer = Resource::<Result<Answer, ApiError>, Json>::new_with_options(source, |(question, _)| ask(question), false);
     view! {
-        <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }>
+        <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }.erase()>
             {move || {
                 let show = Arc::clone(&show);
                 Suspend::new(async move {
                     match answer.await {
                         Ok(answer) => show(answer),
-                        Err(error) => view! { <Trouble error/> }.into_any(),
+                        Err(error) => view! { <Trouble error/> }.erase(),
                     }
                 })
             }}
         </Transition>
     }
-    .into_any()
+    .erase()
 }
 
 /// Reads as server functions and live streams do, from bytes: serde_json compiles every type once more for another source.

@@ -2,6 +2,7 @@
 
 pub mod badge;
 pub mod chip;
+pub mod erase;
 pub mod loaded;
 pub mod post;
 pub mod search;

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, RequestInit, Response, UrlSearchParams};
 
-use crate::api::error::ApiError;
+use crate::{api::error::ApiError, ui::erase::Erase};
 
 /// How a form fares; several forms that do the same share one.
 #[derive(Clone, Copy)]
@@ -18,15 +18,17 @@ pub struct Post {
     pub answers: RwSignal<u64>,
 }
 
-impl Post {
-    pub fn new() -> Self {
+impl Default for Post {
+    fn default() -> Self {
         Self { pending: RwSignal::new(false), answer: RwSignal::new(None), answers: RwSignal::new(0) }
     }
+}
 
+impl Post {
     /// What the server did not accept, in words.
     pub fn refused(self) -> Option<AnyView> {
         let error = self.answer.get()?.err()?;
-        Some(view! { <p class="error" role="alert">{error.to_string()}</p> }.into_any())
+        Some(view! { <p class="error" role="alert">{error.to_string()}</p> }.erase())
     }
 
     fn send(self, to: &'static str, fields: UrlSearchParams) {
@@ -50,7 +52,7 @@ pub fn PostForm(post: Post, to: &'static str, #[prop(optional)] class: Option<&'
             post.send(to, fields);
         }
     };
-    view! { <form method="post" action=to class=class on:submit=submit>{children()}</form> }.into_any()
+    view! { <form method="post" action=to class=class on:submit=submit>{children()}</form> }.erase()
 }
 
 /// What a form would send; `None` leaves the sending to the browser.

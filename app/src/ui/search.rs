@@ -3,7 +3,7 @@
 use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_router::hooks::use_navigate;
 
-use super::post::fields;
+use super::{erase::Erase, post::fields};
 
 /// A GET form that does not load the page anew.
 #[component]
@@ -16,5 +16,5 @@ pub fn Search(#[prop(into)] action: String, #[prop(optional)] role: Option<&'sta
             navigate(&format!("{to}?{}", String::from(fields.to_string())), Default::default());
         }
     };
-    view! { <form method="get" action=action class="inline-form" role=role on:submit=submit>{children()}</form> }.into_any()
+    view! { <form method="get" action=action class="inline-form" role=role on:submit=submit>{children()}</form> }.erase()
 }
