@@ -9,6 +9,7 @@ use crate::decision::{Decision, Wish};
 use crate::guard::{self, Guarded};
 use crate::observation::Observation;
 use crate::plugin::{FieldError, PluginSpec};
+use crate::victims;
 
 /// A move that nobody answered for so long is given up, so that a lost answer holds no loop for ever.
 const ANSWER_WITHIN_MS: u64 = 60_000;
@@ -16,6 +17,7 @@ const ANSWER_WITHIN_MS: u64 = 60_000;
 /// What a loop is told. Times are milliseconds since the job's start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all inputs are the large one, and live for one call")]
 pub enum Input {
     Seen(Observation),
     /// The metric or the platform could not be read.
@@ -47,10 +49,22 @@ pub enum Effect {
     Decided(Decision),
     /// Something for people to know.
     Note { text: String },
-    /// All that the loop needs to go on after a restart. Comes only when it changed, and before the move.
+    /// All that the loop needs to go on after a restart. Comes only when it changed, before a move, and else
+    /// as often as the law says.
     Remember(Value),
-    /// Must be answered by `Moved` or `Refused`.
+    /// Must be answered by `Moved` or `Refused`, or be seen to have come true.
     Move { to: u32 },
+    /// The job should be stopped: it is late, and its user chose to stop then.
+    GiveUp { why: String },
+}
+
+impl Input {
+    pub fn at_ms(&self) -> u64 {
+        match self {
+            Self::Seen(seen) => seen.at_ms,
+            Self::Blind { at_ms, .. } | Self::Retuned { at_ms, .. } | Self::Moved { at_ms, .. } | Self::Refused { at_ms, .. } => *at_ms,
+        }
+    }
 }
 
 pub struct ControlLoop {
@@ -61,8 +75,9 @@ pub struct ControlLoop {
     /// Newest that came, also when it was not accepted.
     newest: u32,
     state: State,
-    /// As it was last given out.
+    /// As it was last given out, and when.
     remembered: Value,
+    remembered_ms: u64,
     in_flight: Option<InFlight>,
     /// So that a refusal that repeats at every activation is told once.
     refusal: Option<String>,
@@ -125,6 +140,7 @@ impl ControlLoop {
             newest: revision,
             state,
             remembered: Value::Null,
+            remembered_ms: 0,
             in_flight: None,
             refusal: None,
             note,
@@ -135,21 +151,33 @@ impl ControlLoop {
 
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         let mut effects: Vec<_> = self.note.take().map(|text| Effect::Note { text }).into_iter().collect();
+        let at_ms = input.at_ms();
         match input {
-            Input::Seen(seen) if seen.value.is_finite() => self.seen(seen, &mut effects),
+            Input::Seen(seen) if seen.metric().is_finite() => self.seen(seen, &mut effects),
             Input::Seen(seen) => self.blind(seen.at_ms, "the metric is not a finite number", &mut effects),
             Input::Blind { at_ms, why } => self.blind(at_ms, &why, &mut effects),
             Input::Retuned { revision, params, .. } => self.retuned(revision, &params, &mut effects),
             Input::Moved { at_ms, to } => self.moved(at_ms, to),
             Input::Refused { why, .. } => self.refused(why, &mut effects),
         }
+        self.remember(at_ms, &mut effects);
+        effects
+    }
+
+    /// Gives out the memory before a move, and else no more often than the law says: writing it down may
+    /// cost more than the step itself.
+    fn remember(&mut self, at_ms: u64, effects: &mut Vec<Effect>) {
+        let place = effects.iter().position(|effect| matches!(effect, Effect::Move { .. }));
+        let fresh = at_ms.saturating_sub(self.remembered_ms) < self.law.remember_every_ms();
+        if place.is_none() && fresh {
+            return;
+        }
         let memory = self.memory();
         if memory != self.remembered {
             self.remembered = memory.clone();
-            let place = effects.iter().position(|effect| matches!(effect, Effect::Move { .. })).unwrap_or(effects.len());
-            effects.insert(place, Effect::Remember(memory));
+            self.remembered_ms = at_ms;
+            effects.insert(place.unwrap_or(effects.len()), Effect::Remember(memory));
         }
-        effects
     }
 
     /// What `Remember` carries, at any moment.
@@ -175,17 +203,21 @@ impl ControlLoop {
         let at_ms = seen.at_ms;
         self.state.last_at_ms = Some(at_ms);
         self.state.blind = false;
+        seen.complete();
         self.settle(&seen, effects);
 
         // While a move is on its way, its goal is where the loop stands: an incremental law must not
         // ask again for what is already coming.
-        let truth = seen.replicas;
+        let truth = seen.allocated();
         let from = self.in_flight.map_or(truth, |in_flight| in_flight.to);
         self.state.replicas = Some(truth);
-        seen.replicas = from;
+        seen.allocation = Some(from);
         seen.saturated |= self.state.saturated;
 
-        let wish = self.law.step(&seen);
+        let mut wish = self.law.step(&seen);
+        if let Some(why) = wish.give_up.take() {
+            effects.push(Effect::GiveUp { why });
+        }
         let cooling = at_ms < self.state.cooldown_until_ms;
         let guarded = guard::guard(self.law.guards(), wish.value, &seen, from, cooling);
         self.state.saturated = guarded.saturated();
@@ -198,19 +230,24 @@ impl ControlLoop {
         }
     }
 
-    /// Gives up a move that was not answered in time.
+    /// Takes a move that is seen to be true for answered, and gives up one that was not answered in time.
     fn settle(&mut self, seen: &Observation, effects: &mut Vec<Effect>) {
         let Some(InFlight { to, since_ms, .. }) = self.in_flight else { return };
+        if seen.allocated() == to {
+            self.moved(seen.at_ms, to);
+            return;
+        }
         if seen.at_ms.saturating_sub(since_ms) < ANSWER_WITHIN_MS {
             return;
         }
         self.in_flight = None;
-        if seen.replicas != to {
+        let truth = seen.allocated();
+        if truth != to {
             let text = format!(
                 "Loop {}: the move to {to} was not answered within {} s; it goes on from {}, which is true now.",
                 self.name,
                 ANSWER_WITHIN_MS / 1000,
-                seen.replicas
+                truth
             );
             effects.push(Effect::Note { text });
         }
@@ -229,11 +266,13 @@ impl ControlLoop {
             to: guarded.to,
             // JSON has no other numbers than finite ones.
             wanted: guard::finite(wish.value, from),
-            seen: seen.value,
+            seen: seen.metric(),
             terms: wish.terms.into_iter().filter(|term| term.value.is_finite()).collect(),
             guards: guarded.changed.iter().map(|name| (*name).to_owned()).collect(),
             why,
             revision: self.revision,
+            forecast: wish.forecast,
+            drain: if guarded.to < from { victims::choose(seen, from - guarded.to) } else { Vec::new() },
         }
     }
 

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::forecast::Forecast;
+use crate::observation::ReplicaId;
+
 /// A law's answer, before the guards.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wish {
     /// Wanted replicas; may be fractional or out of bounds, guards see to it.
     pub value: f64,
@@ -11,6 +14,10 @@ pub struct Wish {
     pub terms: Vec<Term>,
     /// One sentence for people.
     pub why: String,
+    /// From laws that predict.
+    pub forecast: Option<Forecast>,
+    /// The job should stop now, for this reason: it is late and its user chose so.
+    pub give_up: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,4 +42,9 @@ pub struct Decision {
     pub why: String,
     /// Tuning revision that was in force.
     pub revision: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
+    /// Which replicas should go first, when some should: the least work lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drain: Vec<ReplicaId>,
 }

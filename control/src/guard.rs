@@ -78,7 +78,7 @@ pub fn guard(params: &GuardParams, wish: f64, seen: &Observation, from: u32, coo
     note(FINITE, !wish.is_finite());
     let bounded = bounds(sound, seen.bounds);
     note(BOUNDS, bounded != sound);
-    let needed = items_left(bounded, seen.items.left());
+    let needed = if seen.items.open { bounded } else { items_left(bounded, seen.items.left()) };
     note(ITEMS_LEFT, needed != bounded);
     let stepped = largest_step(needed, from, params.largest_step);
     note(LARGEST_STEP, stepped != needed);

@@ -46,6 +46,7 @@ pub struct Objective {
 pub struct Bounds {
     pub min: u32,
     pub max: u32,
+    #[serde(default)]
     pub initial: u32,
 }
 

@@ -16,6 +16,15 @@ pub mod observation;
 // Where it should be by now.
 pub mod plan;
 
+// When it will be done.
+pub mod forecast;
+
+// Which replicas go first.
+pub mod victims;
+
+// How that is foreseen.
+pub mod prediction;
+
 // What a law answers.
 pub mod decision;
 
@@ -33,3 +42,6 @@ pub mod join;
 
 // What pages are told of it all.
 pub mod live;
+
+// A job to try laws on.
+pub mod simulator;

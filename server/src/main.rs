@@ -36,6 +36,13 @@ enum Command {
     Submit(cli::submit::SubmitArgs),
     /// Turn any program into a worker: take an item, run it, publish its output.
     Worker(cli::worker::WorkerArgs),
+    /// One control loop on a pipe: an observation a line in, its effects a line out.
+    Law(cli::law::LawArgs),
+    /// Simulate jobs from scenario files under a law.
+    Simulate(cli::simulate::SimulateArgs),
+    /// Measure what the docs claim.
+    #[command(subcommand)]
+    Bench(cli::bench::BenchCommand),
     /// Serve a bare job queue, for trying clients and for benches.
     Queue(cli::queue::QueueArgs),
 }
@@ -51,6 +58,9 @@ async fn main() -> ExitCode {
         Command::Serve(settings) => done(cli::serve::run(settings).await),
         Command::Link(args) => done(cli::link::run(args).await),
         Command::Submit(args) => done(cli::submit::run(args).await),
+        Command::Law(args) => done(cli::law::run(&args)),
+        Command::Simulate(args) => done(cli::simulate::run(&args)),
+        Command::Bench(command) => done(cli::bench::run(&command)),
         Command::Queue(args) => done(cli::queue::run(args).await),
         Command::Worker(args) => cli::worker::run(args).await.map_err(|error| words::chain(&error)),
     };

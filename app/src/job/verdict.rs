@@ -122,7 +122,7 @@ pub(crate) mod tests {
             started_at: Some(1_000_000),
             ended_at: None,
             deadline_at: 1_100_000,
-            items: Items { total: 100, waiting: 100 - done - dead, processing: 0, done, dead },
+            items: Items { total: 100, waiting: 100 - done - dead, processing: 0, done, dead, ..Items::default() },
             replicas: ReplicaCounts { wanted: 9, running: 8, starting: 1, draining: 0 },
             service_p50_s: Some(10.4),
             service_p95_s: Some(31.0),

@@ -1,7 +1,15 @@
 //! Control laws: from an observation to a wish with its reasons. One file and one line in `catalog` a law.
 
+pub mod deadline;
 pub mod pid;
+pub mod progress_tendency;
+pub mod proportional;
+pub mod proportional_derivative;
+pub mod scripted;
+pub mod stream;
+pub mod target;
 pub mod threshold;
+mod trigger;
 mod words;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -22,11 +30,24 @@ pub trait Controller: Plugin {
 
     /// The guards are part of every law's params.
     fn guards(params: &Self::Params) -> &GuardParams;
+
+    /// How much of what it learnt may be lost in a crash. Zero: nothing, it is stored at every change.
+    const REMEMBER_EVERY_MS: u64 = 0;
 }
 
 /// Every law that there is.
 pub fn catalog() -> &'static [Entry] {
-    static CATALOG: [Entry; 2] = [entry::<pid::Pid>(), entry::<threshold::Threshold>()];
+    static CATALOG: [Entry; 9] = [
+        entry::<deadline::Deadline>(),
+        entry::<pid::Pid>(),
+        entry::<progress_tendency::ProgressTendency>(),
+        entry::<proportional::Proportional>(),
+        entry::<proportional_derivative::ProportionalDerivative>(),
+        entry::<scripted::Scripted>(),
+        entry::<stream::Stream>(),
+        entry::<target::Target>(),
+        entry::<threshold::Threshold>(),
+    ];
     &CATALOG
 }
 
@@ -59,6 +80,8 @@ pub trait Law: Send {
     fn params(&self) -> Value;
 
     fn guards(&self) -> &GuardParams;
+
+    fn remember_every_ms(&self) -> u64;
 }
 
 /// What forms and docs need to know of every law.
@@ -118,5 +141,9 @@ impl<C: Controller> Law for Running<C> {
 
     fn guards(&self) -> &GuardParams {
         C::guards(&self.params)
+    }
+
+    fn remember_every_ms(&self) -> u64 {
+        C::REMEMBER_EVERY_MS
     }
 }

@@ -55,9 +55,9 @@ impl Controller for Threshold {
     type Memory = Memory;
 
     fn step(params: &Params, _: &mut Memory, seen: &Observation) -> Wish {
-        let error = seen.value;
+        let error = seen.metric();
         let size = i64::from(params.actuation_size);
-        let replicas = i64::from(seen.replicas);
+        let replicas = i64::from(seen.allocated());
         let (min, max) = (i64::from(seen.bounds.min), i64::from(seen.bounds.max));
         let lag = words::lag(error);
         let change = |wanted: i64| match (wanted - replicas, u32::try_from(wanted.abs_diff(replicas))) {
@@ -77,7 +77,12 @@ impl Controller for Threshold {
             let trigger = words::percent(if error < 0.0 { params.trigger_up } else { params.trigger_down });
             (replicas, format!("{lag}, within the trigger of {trigger}: nothing to do."))
         };
-        Wish { value: wanted as f64, terms: vec![Term { name: "step".to_owned(), value: (wanted - replicas) as f64 }], why }
+        Wish {
+            value: wanted as f64,
+            terms: vec![Term { name: "step".to_owned(), value: (wanted - replicas) as f64 }],
+            why,
+            ..Wish::default()
+        }
     }
 
     fn guards(params: &Params) -> &GuardParams {

@@ -1,13 +1,13 @@
 //! Stories of one loop, and what holds for any story.
 
 use control::control_loop::{ControlLoop, Effect, Input};
-use control::decision::Decision;
-use control::observation::{Items, Observation};
+use control::observation::{Items, Observation, Replica, ReplicaState};
 use control::plan::progress_error;
 use control::plugin::PluginSpec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::every::{decided, live, moved};
 use crate::seen;
 
 fn start(kind: &str, params: Value) -> ControlLoop {
@@ -16,14 +16,6 @@ fn start(kind: &str, params: Value) -> ControlLoop {
 
 fn eager() -> ControlLoop {
     start("threshold", json!({"trigger_up": 0, "trigger_down": 0}))
-}
-
-fn moved(effects: &[Effect]) -> Option<u32> {
-    effects.iter().find_map(|effect| if let Effect::Move { to } = effect { Some(*to) } else { None })
-}
-
-fn decided(effects: &[Effect]) -> Option<&Decision> {
-    effects.iter().find_map(|effect| if let Effect::Decided(decision) = effect { Some(decision) } else { None })
 }
 
 fn notes(effects: &[Effect]) -> Vec<&str> {
@@ -119,6 +111,27 @@ fn a_lost_answer_holds_nothing_for_ever() {
 }
 
 #[test]
+fn a_move_that_is_seen_to_be_true_is_answered() {
+    let mut pace = start("threshold", json!({"trigger_up": 0, "guards": {"cooldown_s": 10}}));
+    assert_eq!(moved(&pace.handle(Input::Seen(seen::at(1, 3, -0.1)))), Some(4));
+    assert_eq!(moved(&pace.handle(Input::Seen(seen::at(5, 4, -0.1)))), None, "the cooldown runs from here");
+    pace.handle(Input::Moved { at_ms: 6_000, to: 4 });
+    assert_eq!(moved(&pace.handle(Input::Seen(seen::at(15, 4, -0.1)))), Some(5), "the answer that came later began no second one");
+}
+
+#[test]
+fn fewer_replicas_come_with_who_should_go() {
+    let mut pace = eager();
+    let mut seen = seen::at(1, 2, 0.1);
+    seen.replicas = [("busy", ReplicaState::Busy), ("idle", ReplicaState::Idle)]
+        .map(|(id, state)| Replica { id: id.into(), state, age_ms: 5_000 })
+        .into();
+    let effects = pace.handle(Input::Seen(seen));
+    assert_eq!(moved(&effects), Some(1));
+    assert_eq!(decided(&effects).unwrap().drain, ["idle".into()]);
+}
+
+#[test]
 fn a_tuning_is_taken_or_told_and_never_half() {
     let mut pace = eager();
     let tuning = |revision, params| Input::Retuned { at_ms: 1000, revision, params };
@@ -193,36 +206,7 @@ fn laws() -> impl Strategy<Value = PluginSpec> {
     ]
 }
 
-/// Tells the loop what it sees, and answers every move at once.
-fn live(this: &mut ControlLoop, seen: &Observation) -> Vec<Effect> {
-    let mut effects = this.handle(Input::Seen(seen.clone()));
-    if let Some(to) = moved(&effects) {
-        effects.extend(this.handle(Input::Moved { at_ms: seen.at_ms + 100, to }));
-    }
-    effects
-}
-
 proptest! {
-    #[test]
-    fn moves_stay_within_bounds_and_items(spec in laws(), story in seen::story()) {
-        let mut pace = ControlLoop::new("pace", &spec, 1, None).unwrap();
-        for seen in &story {
-            let effects = live(&mut pace, seen);
-            let decision = decided(&effects).expect("every observation is decided");
-            prop_assert_eq!(moved(&effects), Some(decision.to).filter(|to| *to != decision.from));
-            prop_assert!(decision.wanted.is_finite() && decision.terms.iter().all(|term| term.value.is_finite()));
-            if let Some(to) = moved(&effects) {
-                let left = seen.items.left();
-                // A largest step may come from outside only bit by bit, but never away from the bounds.
-                let outside = seen.bounds.min.saturating_sub(to).max(to.saturating_sub(seen.bounds.max));
-                let before = seen.bounds.min.saturating_sub(decision.from).max(decision.from.saturating_sub(seen.bounds.max));
-                let stepwise = decision.guards.contains(&"largest_step".to_owned());
-                prop_assert!(outside == 0 || outside < before || u64::from(to) == left || (stepwise && to < decision.from));
-                prop_assert!(left == 0 || u64::from(to) <= left || to < decision.from);
-            }
-        }
-    }
-
     #[test]
     fn restored_at_any_step_it_goes_on_as_if_never_stopped(spec in laws(), story in seen::story(), stop in 0usize..40) {
         let mut steady = ControlLoop::new("pace", &spec, 1, None).unwrap();
@@ -239,41 +223,6 @@ proptest! {
                 }
             }
             prop_assert_eq!(live(&mut steady, seen), effects);
-        }
-    }
-
-    #[test]
-    fn the_same_tuning_again_changes_nothing(spec in laws(), story in seen::story(), when in 0usize..40) {
-        let mut left = ControlLoop::new("pace", &spec, 1, None).unwrap();
-        let mut tuned = ControlLoop::new("pace", &spec, 1, None).unwrap();
-        for (place, seen) in story.iter().enumerate() {
-            if place == when {
-                let same = Input::Retuned { at_ms: seen.at_ms, revision: 2, params: spec.params.clone() };
-                prop_assert_eq!(tuned.handle(same), []);
-            }
-            let without_revision = |mut effects: Vec<Effect>| {
-                for effect in &mut effects {
-                    if let Effect::Decided(decision) = effect {
-                        decision.revision = 0;
-                    }
-                }
-                effects
-            };
-            prop_assert_eq!(without_revision(live(&mut left, seen)), without_revision(live(&mut tuned, seen)));
-        }
-    }
-
-    #[test]
-    fn blindness_in_between_never_moves(spec in laws(), story in seen::story()) {
-        let mut pace = ControlLoop::new("pace", &spec, 1, None).unwrap();
-        for seen in &story {
-            live(&mut pace, seen);
-            for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-                let dark = Observation { at_ms: seen.at_ms + 1, value, ..seen.clone() };
-                prop_assert_eq!(moved(&pace.handle(Input::Seen(dark))), None);
-            }
-            let effects = pace.handle(Input::Blind { at_ms: seen.at_ms + 2, why: "dark".to_owned() });
-            prop_assert_eq!(moved(&effects), None);
         }
     }
 }

@@ -116,7 +116,7 @@ fn sound_does_not_wind_up_while_it_is_cut() {
     }
     assert_eq!(cut, 10.0 + 4.0, "ten minutes at the bound added nothing");
     seen.at_ms += 1000;
-    seen.value = 0.05;
+    seen.value = Some(0.05);
     assert!(law.step(&seen).value < 9.0, "it comes back at once");
 }
 

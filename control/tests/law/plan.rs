@@ -5,7 +5,7 @@ use control::plan::{progress, progress_error, time_progress};
 
 #[test]
 fn dead_items_are_handled_and_an_unknown_job_has_no_progress() {
-    let items = Items { total: 10, waiting: 5, processing: 1, done: 3, dead: 1 };
+    let items = Items { total: 10, waiting: 5, processing: 1, done: 3, dead: 1, ..Items::default() };
     assert_eq!(progress(items), 0.4);
     assert_eq!(progress(Items::default()), 0.0);
 }

@@ -1,7 +1,10 @@
 //! The program's commands, one file each.
 
+pub mod bench;
+pub mod law;
 pub mod link;
 pub mod queue;
 pub mod serve;
+pub mod simulate;
 pub mod submit;
 pub mod worker;

@@ -8,7 +8,7 @@ use control::decision::Decision;
 use control::job::LoopSpec;
 use control::join::{Join, join};
 use control::live::{LoopView, Mark, MarkKind};
-use control::observation::Observation;
+use control::observation::{Completion, Observation};
 use control::plugin::{FieldError, PluginSpec};
 use serde_json::Value;
 
@@ -28,6 +28,8 @@ struct Running {
     due_ms: u64,
     /// Its newest wish after the guards, for the join.
     wish: Option<u32>,
+    /// Items done since its last activation.
+    completions: Vec<Completion>,
 }
 
 /// What one activation of all due loops came to.
@@ -36,6 +38,8 @@ pub struct Outcome {
     pub samples: Vec<(String, f64)>,
     pub memories: Vec<(String, Value)>,
     pub marks: Vec<Mark>,
+    /// A loop's user chose that the job stops now, for this reason.
+    pub give_up: Option<String>,
 }
 
 /// One moment as all loops see it. `metrics` holds what the monitors published, or why not.
@@ -61,7 +65,7 @@ impl Loops {
             let revision = view.map_or(1, |view| view.revision);
             let control = ControlLoop::new(&spec.name, &controller, revision, memories.get(&spec.name).cloned()).map_err(at)?;
             let actuator = actuator::build(&spec.actuator).map_err(at)?;
-            running.push(Running { spec: spec.clone(), control, actuator, revision, due_ms: 0, wish: None });
+            running.push(Running { spec: spec.clone(), control, actuator, revision, due_ms: 0, wish: None, completions: Vec::new() });
         }
         Ok(Self { running })
     }
@@ -85,12 +89,16 @@ impl Loops {
         let at_ms = moment.seen.at_ms;
         let mut moving = Vec::new();
         for (place, one) in self.running.iter_mut().enumerate() {
+            one.completions.extend_from_slice(&moment.seen.completions);
             if at_ms < one.due_ms {
                 continue;
             }
             one.due_ms = at_ms + (one.spec.interval_s * 1000.0) as u64;
             let input = match moment.metrics.get(&one.spec.metric) {
-                Some(value) => Input::Seen(Observation { value: *value, ..moment.seen.clone() }),
+                Some(value) => {
+                    let completions = std::mem::take(&mut one.completions);
+                    Input::Seen(Observation { value: Some(*value), completions, ..moment.seen.clone() })
+                }
                 None => Input::Blind { at_ms, why: moment.blind.unwrap_or("its metric is not published").to_owned() },
             };
             let effects = one.control.handle(input);
@@ -153,6 +161,7 @@ impl Running {
                     self.wish = Some(decision.to);
                     self.record(decision, wall_ms, outcome);
                 }
+                Effect::GiveUp { why } => outcome.give_up = Some(why),
                 Effect::Note { text } => outcome.marks.push(Mark {
                     at: wall_ms,
                     kind: MarkKind::Info,
@@ -169,6 +178,14 @@ impl Running {
         let name = &self.spec.name;
         if decision.wanted.is_finite() {
             outcome.samples.push((format!("wish.{name}"), decision.wanted));
+        }
+        if let Some(forecast) = decision.forecast {
+            let from_now = |ms: u64| (ms as f64 - decision.at_ms as f64) / 1000.0;
+            outcome.samples.extend([
+                (format!("finish.{name}.p5"), from_now(forecast.p5_ms)),
+                (format!("finish.{name}.p50"), from_now(forecast.p50_ms)),
+                (format!("finish.{name}.p95"), from_now(forecast.p95_ms)),
+            ]);
         }
         for term in decision.terms.iter().filter(|term| term.value.is_finite()) {
             outcome.samples.push((format!("term.{name}.{}", term.name), term.value));

@@ -66,6 +66,8 @@ pub struct Task {
     /// Nobody is left and nothing was left behind.
     left: bool,
     blind: bool,
+    /// Items done at the tick before, so that each is told to the loops once.
+    told_done: u64,
 }
 
 impl Task {

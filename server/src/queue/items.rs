@@ -212,6 +212,11 @@ impl Table {
         self.services.push_back(service_ms);
     }
 
+    /// The newest service times in milliseconds, oldest first.
+    pub(super) fn newest_services(&self, count: usize) -> Vec<u32> {
+        self.services.iter().skip(self.services.len().saturating_sub(count)).copied().collect()
+    }
+
     /// Latest service times in milliseconds, sorted.
     pub(super) fn services(&self) -> Vec<u32> {
         let mut sorted: Vec<u32> = self.services.iter().copied().collect();

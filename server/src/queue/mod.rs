@@ -190,6 +190,20 @@ impl Queue {
         state.table.replicas.find(replica).is_none_or(|number| state.table.replicas.get(number).holds.is_empty())
     }
 
+    /// How long ago a replica took the items that it holds, ms.
+    pub fn ages(&self, replica: &str) -> Vec<u64> {
+        let now = now_ms();
+        let state = self.lock();
+        let Some(number) = state.table.replicas.find(replica) else { return Vec::new() };
+        let held = state.table.replicas.get(number).holds.iter().filter_map(|id| state.table.held(*id));
+        held.map(|held| u64::try_from(now - held.taken_at).unwrap_or(0)).collect()
+    }
+
+    /// The newest service times, ms, oldest first: at most `count`, and at most a thousand.
+    pub fn newest_services(&self, count: u64) -> Vec<u32> {
+        self.lock().table.newest_services(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// The items that a replica holds now, long ones cut: pages show these every second.
     pub fn holds(&self, replica: &str) -> Vec<String> {
         const SHOWN: usize = 200;

@@ -15,7 +15,7 @@ pub struct Memory {
 }
 
 pub fn step(params: &Params, before: Option<&Memory>, seen: &Observation) -> (Memory, Wish) {
-    let error = seen.value;
+    let error = seen.metric();
     let change = before.map_or(0.0, |before| error - before.last_error);
     // Only the end of the number range bounds the sum: JSON could not store infinity.
     let sum = (before.map_or(0.0, |before| before.sum) + error).clamp(f64::MIN, f64::MAX);
@@ -34,6 +34,6 @@ pub fn step(params: &Params, before: Option<&Memory>, seen: &Observation) -> (Me
         let count = words::replicas(action.abs() as u32);
         format!("{lag}: the terms sum to {}, {count} {direction}.", words::short(output))
     };
-    let wish = Wish { value: f64::from(seen.replicas) + action, terms: terms(p, i, d), why };
+    let wish = Wish { value: f64::from(seen.allocated()) + action, terms: terms(p, i, d), why, ..Wish::default() };
     (Memory { last_error: error, sum }, wish)
 }

@@ -30,8 +30,8 @@ pub struct Memory {
 }
 
 pub fn step(params: &Params, before: Option<&Memory>, seen: &Observation) -> (Memory, Wish) {
-    let error = seen.value;
-    let replicas = f64::from(seen.replicas);
+    let error = seen.metric();
+    let replicas = f64::from(seen.allocated());
     let (kp, kd) = (params.proportional_gain, params.derivative_gain);
 
     let (slope, integral) = match before {
@@ -75,5 +75,5 @@ pub fn step(params: &Params, before: Option<&Memory>, seen: &Observation) -> (Me
         proportional_gain: kp,
         derivative_gain: kd,
     };
-    (memory, Wish { value: wanted, terms: terms(p, integral, d), why })
+    (memory, Wish { value: wanted, terms: terms(p, integral, d), why, ..Wish::default() })
 }

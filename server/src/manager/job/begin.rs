@@ -121,6 +121,7 @@ impl Task {
             Phase::Stopping => Some(Phase::Stopped),
             _ => None,
         };
+        let told_done = queue.counts().done;
         Ok(Self {
             shared: shared.clone(),
             row,
@@ -135,6 +136,7 @@ impl Task {
             before_end: 1,
             left: false,
             blind: false,
+            told_done,
         })
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use control::job::Phase;
 use control::live::MarkKind;
-use control::observation::Observation;
+use control::observation::{Completion, Items, Metric, Observation};
+
+use app::backend::JobCommand;
 
 use super::{JobError, Task};
 use crate::clock::now_ms;
@@ -36,23 +38,38 @@ impl Task {
             loops = Some(views);
         }
         if self.row.phase == Phase::Running && self.leaving.is_none() && items.left() > 0 {
-            let seen = Observation {
-                at_ms,
-                deadline_ms,
-                value: 0.0,
-                items,
-                replicas: self.replicas.wanted(),
-                bounds: self.row.spec.replicas,
-                saturated: false,
-            };
+            let seen = self.observe(at_ms, deadline_ms, items, &metrics);
             let moment = Moment { wall_ms: now, seen, metrics: &metrics, blind: blind.as_deref(), wanted: self.replicas.wanted() };
             let decided = self.loops.activate(&moment, &mut self.replicas);
             outcome.samples.extend(decided.samples);
             outcome.memories.extend(decided.memories);
             outcome.marks.extend(decided.marks);
             self.replicas.reconcile().await?;
+            if let Some(why) = decided.give_up {
+                self.marks.push(mark(MarkKind::Failure, why));
+                // Boxed, for what it enters is told by a tick.
+                Box::pin(self.obey(JobCommand::Stop)).await?;
+            }
         }
         self.store(now, metrics, outcome, loops).await
+    }
+
+    /// What every loop sees at this moment, but for its own metric.
+    fn observe(&mut self, at_ms: u64, deadline_ms: u64, items: Items, metrics: &BTreeMap<String, f64>) -> Observation {
+        let fresh = items.done.saturating_sub(std::mem::replace(&mut self.told_done, items.done));
+        let completions = self.queue.newest_services(fresh).into_iter();
+        let (replicas, in_flight) = self.replicas.seen();
+        Observation {
+            deadline_ms: Some(deadline_ms),
+            items,
+            in_flight,
+            completions: completions.map(|ms| Completion { service_ms: f64::from(ms), replica: None, at_ms: None }).collect(),
+            replicas,
+            allocation: Some(self.replicas.wanted()),
+            bounds: self.row.spec.replicas,
+            metrics: metrics.iter().map(|(name, value)| (name.as_str().into(), Metric { value: *value, age_ms: 0 })).collect(),
+            ..Observation::at(at_ms)
+        }
     }
 
     /// All monitors, each under its time limit. A failing one blinds the loops on its metrics.

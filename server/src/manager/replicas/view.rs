@@ -1,6 +1,7 @@
 //! What a job's replicas look like: their states, counts, CPU and memory.
 
 use control::live::{ReplicaCounts, ReplicaState, ReplicaView};
+use control::observation::{self, InFlight, ReplicaId};
 
 use super::{Replica, Replicas};
 use crate::clock::now_ms;
@@ -60,6 +61,25 @@ impl Replicas {
         } else {
             ReplicaState::Busy
         }
+    }
+
+    /// The replicas and what they hold, as control loops see them.
+    pub fn seen(&self) -> (Vec<observation::Replica>, Vec<InFlight>) {
+        let now = now_ms();
+        let mut replicas = Vec::with_capacity(self.living.len());
+        let mut in_flight = Vec::new();
+        for one in &self.living {
+            let id: ReplicaId = one.row.id.as_str().into();
+            let state = match self.state(one) {
+                ReplicaState::Starting => observation::ReplicaState::Starting,
+                ReplicaState::Idle => observation::ReplicaState::Idle,
+                ReplicaState::Busy => observation::ReplicaState::Busy,
+                ReplicaState::Draining | ReplicaState::Ended => observation::ReplicaState::Draining,
+            };
+            in_flight.extend(self.queue.ages(&one.row.id).into_iter().map(|age_ms| InFlight { replica: id.clone(), age_ms }));
+            replicas.push(observation::Replica { id, state, age_ms: u64::try_from(now - one.row.started_at).unwrap_or(0) });
+        }
+        (replicas, in_flight)
     }
 
     pub fn views(&self) -> Vec<ReplicaView> {

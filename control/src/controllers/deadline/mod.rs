@@ -1,0 +1,220 @@
+//! `deadline`: predicts the finish and holds the least allocation that meets the deadline with the wanted
+//! confidence. Learns service times from what is done and what is in flight; needs no tuning per job.
+
+mod need;
+mod say;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::need::Needs;
+use super::Controller;
+use crate::decision::{Term, Wish};
+use crate::forecast::Forecast;
+use crate::guard::GuardParams;
+use crate::observation::Observation;
+use crate::plugin::Plugin;
+use crate::prediction::finish::Rest;
+use crate::prediction::service::Service;
+use crate::prediction::startup::Startup;
+
+pub struct Deadline;
+
+/// What becomes of a job that cannot meet its deadline any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenLate {
+    /// As early as possible, with all replicas that can be had.
+    #[default]
+    FinishAsap,
+    /// Goes on with what it has.
+    KeepBudget,
+    /// Replicas finish what they hold, and the job stops.
+    Stop,
+}
+
+/// Which wins when the deadline would cost more than the budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefer {
+    #[default]
+    Deadline,
+    Budget,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Share of the time to the deadline that is kept in reserve for what nobody foresees.
+    #[garde(range(min = 0.0, max = 0.5))]
+    #[schemars(extend("x-unit" = "share of the time", "x-step" = 0.005))]
+    pub margin: f64,
+    /// How much earlier than needed the job must be before replicas are taken away; more means fewer moves
+    /// and a higher cost.
+    #[garde(range(min = 0.0, max = 0.5))]
+    #[schemars(extend("x-unit" = "share of the replicas", "x-step" = 0.01))]
+    pub hysteresis: f64,
+    /// What becomes of a job that cannot meet its deadline any more.
+    #[garde(skip)]
+    pub when_late: WhenLate,
+    /// Which wins when the deadline would cost more than the budget.
+    #[garde(skip)]
+    pub prefer: Prefer,
+    #[garde(dive)]
+    pub guards: GuardParams,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { margin: 0.01, hysteresis: 0.06, when_late: WhenLate::FinishAsap, prefer: Prefer::Deadline, guards: GuardParams::none() }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    service: Service,
+    startup: Startup,
+    course: Course,
+}
+
+/// What the law itself did so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Course {
+    at_ms: Option<u64>,
+    /// Used so far.
+    replica_ms: f64,
+    moved_ms: u64,
+    /// Since when fewer replicas would do.
+    ample_since_ms: Option<u64>,
+    /// The deadline was given up.
+    late: bool,
+}
+
+impl Plugin for Deadline {
+    const KIND: &'static str = "deadline";
+    const TITLE: &'static str = "Deadline";
+    const ABOUT: &'static str = "Predicts when the job will be done and holds the fewest replicas that meet the deadline with \
+        the wanted confidence; learns how long items take, and says early when it cannot.";
+    type Params = Params;
+}
+
+impl Controller for Deadline {
+    type Memory = Memory;
+    const REMEMBER_EVERY_MS: u64 = 10_000;
+
+    fn step(params: &Params, memory: &mut Memory, seen: &Observation) -> Wish {
+        memory.learn(seen);
+        let Some(deadline_ms) = seen.deadline_ms else {
+            return Wish { value: f64::from(seen.allocated()), why: say::no_deadline(), ..Wish::default() };
+        };
+        if seen.items.left() == 0 {
+            return Wish { value: f64::from(seen.allocated()), why: say::nothing_left(seen), ..Wish::default() };
+        }
+        let Memory { service, startup, course } = memory;
+        let startup_ms = startup.expected_ms(seen);
+        let waste = service.waste(seen);
+        let belief = service.belief(seen, guess_ms(seen, deadline_ms));
+        let known = service.count();
+        let rest = Rest::new(seen, service.tables(), belief, startup_ms, waste);
+        let needs = Needs::new(params, seen, deadline_ms, &rest, startup_ms, known);
+
+        let now = seen.allocated();
+        let late = needs.too_late(course.late);
+        let chosen = choose(params, course, seen, &needs, late);
+        let newly_late = late && !course.late;
+        course.late = late;
+        let forecast = forecast(course, seen, &needs, chosen, late);
+        let give_up = (newly_late && params.when_late == WhenLate::Stop).then(|| say::given_up(&forecast, deadline_ms));
+        if chosen != now {
+            course.moved_ms = seen.at_ms;
+        }
+        Wish {
+            value: f64::from(chosen),
+            terms: terms(&needs, &forecast, seen),
+            why: say::why(&forecast, &belief, seen, deadline_ms, now, chosen, known),
+            forecast: Some(forecast),
+            give_up,
+        }
+    }
+
+    fn guards(params: &Params) -> &GuardParams {
+        &params.guards
+    }
+}
+
+impl Memory {
+    fn learn(&mut self, seen: &Observation) {
+        let since_ms = seen.at_ms.saturating_sub(self.course.at_ms.unwrap_or(seen.at_ms)) as f64;
+        self.course.at_ms = Some(seen.at_ms);
+        self.course.replica_ms += since_ms * f64::from(seen.allocated());
+        self.startup.learn(seen);
+        self.service.learn(seen);
+        self.service.account(seen, since_ms);
+    }
+}
+
+/// Mean service time for which the allocation at hand would be right: all that can be said before anything is known.
+fn guess_ms(seen: &Observation, deadline_ms: u64) -> f64 {
+    let replicas = f64::from(seen.allocated().max(seen.bounds.min).max(1));
+    0.5 * deadline_ms as f64 * replicas / (seen.items.total.max(1) as f64)
+}
+
+/// Up at once when the deadline asks for it; down only when fewer would do with something to spare, for a while.
+fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Needs<'_>, late: bool) -> u32 {
+    let now = seen.allocated();
+    let most = seen.most();
+    if late {
+        course.ample_since_ms = None;
+        return match params.when_late {
+            WhenLate::FinishAsap => most,
+            WhenLate::KeepBudget | WhenLate::Stop => now,
+        };
+    }
+    let least = needs.least(0.0);
+    if least > now {
+        course.ample_since_ms = None;
+        return if needs.over_budget(course.replica_ms) && params.prefer == Prefer::Budget { now } else { least };
+    }
+    // Nothing waits: nobody new is needed, and whoever is free can go.
+    if seen.items.waiting == 0 {
+        return now.min(u32::try_from(seen.items.processing).unwrap_or(u32::MAX).max(seen.bounds.min));
+    }
+    let ample = needs.least(params.hysteresis);
+    if ample >= now {
+        course.ample_since_ms = None;
+        return now;
+    }
+    let since = *course.ample_since_ms.get_or_insert(seen.at_ms);
+    if seen.at_ms - since >= needs.patience_ms() && seen.at_ms.saturating_sub(course.moved_ms) >= needs.patience_ms() {
+        course.ample_since_ms = None;
+        return ample;
+    }
+    now
+}
+
+fn forecast(course: &Course, seen: &Observation, needs: &Needs<'_>, chosen: u32, late: bool) -> Forecast {
+    let at = |ahead: f64| seen.at_ms.saturating_add(ahead.clamp(0.0, 1e15) as u64);
+    let band = needs.band(chosen);
+    let replica_seconds = (course.replica_ms + needs.replica_ms(chosen)) / 1000.0;
+    Forecast {
+        p5_ms: at(band.p5_ms),
+        p50_ms: at(band.p50_ms),
+        p95_ms: at(band.p95_ms),
+        p_meet: needs.p_meet(chosen),
+        replica_seconds,
+        cost: seen.budget.map(|budget| budget.price_replica_hour * replica_seconds / 3600.0),
+        earliest_ms: late.then(|| at(needs.band(seen.most()).p50_ms)),
+    }
+}
+
+fn terms(needs: &Needs<'_>, forecast: &Forecast, seen: &Observation) -> Vec<Term> {
+    let term = |name: &str, value: f64| Term { name: name.to_owned(), value };
+    vec![
+        term("p_meet", forecast.p_meet),
+        term("finish_s", (forecast.p50_ms as f64 - seen.at_ms as f64) / 1000.0),
+        term("service_s", needs.mean_service_ms() / 1000.0),
+    ]
+}

@@ -1,0 +1,56 @@
+//! The sentences of the deadline law.
+
+use crate::controllers::words;
+use crate::forecast::Forecast;
+use crate::observation::Observation;
+use crate::prediction::service::Belief;
+
+pub fn no_deadline() -> String {
+    "There is no deadline: nothing to do.".to_owned()
+}
+
+pub fn nothing_left(seen: &Observation) -> String {
+    if seen.items.total == 0 { "No items yet: nothing to do.".to_owned() } else { "No items are left: nothing to do.".to_owned() }
+}
+
+pub fn given_up(forecast: &Forecast, deadline_ms: u64) -> String {
+    format!("The deadline cannot be met any more, {}, and the job is to stop then.", earliest(forecast, deadline_ms))
+}
+
+fn earliest(forecast: &Forecast, deadline_ms: u64) -> String {
+    let late_ms = forecast.earliest_ms.unwrap_or(forecast.p50_ms).saturating_sub(deadline_ms);
+    format!("the earliest finish is {} after it", span(late_ms as f64))
+}
+
+/// One sentence of why.
+pub fn why(forecast: &Forecast, belief: &Belief, seen: &Observation, deadline_ms: u64, now: u32, chosen: u32, known: f64) -> String {
+    let items = if known > 0.0 { "take" } else { "are believed to take" };
+    let mean = span(belief.mean_ms());
+    if forecast.earliest_ms.is_some() {
+        return format!("Too late: items {items} {mean}, and {}.", earliest(forecast, deadline_ms));
+    }
+    let p = words::percent(forecast.p_meet);
+    let apart = (deadline_ms as f64 - forecast.p50_ms as f64).abs();
+    let side = if forecast.p50_ms <= deadline_ms { "before" } else { "after" };
+    let with = words::replicas(chosen);
+    let verb = match chosen.cmp(&now) {
+        std::cmp::Ordering::Greater => format!("{} more", words::replicas(chosen - now)),
+        std::cmp::Ordering::Less => format!("{} fewer", words::replicas(now - chosen)),
+        std::cmp::Ordering::Equal => "hold".to_owned(),
+    };
+    format!(
+        "{} items are left and {items} {mean} each: with {with} the finish is {} {side} the deadline and met with {p}: {verb}.",
+        seen.items.left(),
+        span(apart)
+    )
+}
+
+/// `340 ms`, `12 s`, `4.2 min`, `3 h`.
+pub fn span(ms: f64) -> String {
+    match ms {
+        ms if ms < 950.0 => format!("{} ms", words::short(ms.round())),
+        ms if ms < 90_000.0 => format!("{} s", words::short(ms / 1000.0)),
+        ms if ms < 5_400_000.0 => format!("{} min", words::short(ms / 60_000.0)),
+        ms => format!("{} h", words::short(ms / 3_600_000.0)),
+    }
+}

@@ -1,0 +1,185 @@
+//! When the job will be done with a given number of replicas: the bulk as a sum of many, the end as the longest of
+//! those in flight then, and whole waves where items take equally long.
+
+use super::service::Belief;
+use super::shape::Tables;
+use crate::observation::{Observation, ReplicaState};
+
+/// Items in flight whose residuals are looked at one by one.
+const LOOKED_AT: usize = 48;
+
+/// What is left to do, summed up once a tick; any allocation can then be asked about.
+pub struct Rest<'a> {
+    tables: &'a Tables,
+    belief: Belief,
+    /// Items that wait.
+    waiting: f64,
+    /// Mean milliseconds until a replica that stays is free, and their number: busy, starting, idle.
+    free_in: Vec<f64>,
+    mean_free_in: f64,
+    /// Ages of items in flight, as multiples of the typical time; each stands for `each` items.
+    ages: Vec<f64>,
+    each: f64,
+    /// Until a replica that is asked for now is ready, ms.
+    startup_ms: f64,
+    /// Busy time over useful time.
+    waste: f64,
+    /// Replicas asked for that cannot be seen yet.
+    hidden: f64,
+    /// Whether items take so equally long that they end in waves.
+    even: bool,
+}
+
+/// The finish with one allocation, milliseconds from now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finish {
+    /// Until the last waiting item is taken.
+    pub bulk_ms: f64,
+    /// From then to the end, median.
+    pub tail_ms: f64,
+    /// Doubt that only finishing items can lift: of the level.
+    pub level_sd_ms: f64,
+    /// Doubt that averages out: of the items themselves.
+    pub item_sd_ms: f64,
+}
+
+impl Finish {
+    pub fn median_ms(&self) -> f64 {
+        self.bulk_ms + self.tail_ms
+    }
+}
+
+impl<'a> Rest<'a> {
+    pub fn new(seen: &Observation, tables: &'a Tables, belief: Belief, startup_ms: f64, waste: f64) -> Self {
+        let mut free_in = Vec::with_capacity(seen.replicas.len());
+        let typical = belief.typical_ms;
+        let stays = |id: &crate::observation::ReplicaId| {
+            seen.replicas.iter().find(|replica| replica.id == *id).is_none_or(|replica| replica.state != ReplicaState::Draining)
+        };
+        let draining = seen.replicas.iter().any(|replica| replica.state == ReplicaState::Draining);
+        let stride = seen.in_flight.len().div_ceil(LOOKED_AT).max(1);
+        let mut ages = Vec::with_capacity(seen.in_flight.len() / stride + 1);
+        for (place, item) in seen.in_flight.iter().enumerate() {
+            let age = item.age_ms as f64 / typical;
+            if place % stride == 0 {
+                ages.push(age);
+            }
+            if !draining || stays(&item.replica) {
+                free_in.push(typical * tables.mean_residual(age));
+            }
+        }
+        for replica in &seen.replicas {
+            match replica.state {
+                ReplicaState::Starting => free_in.push((startup_ms - replica.age_ms as f64).max(0.05 * startup_ms)),
+                ReplicaState::Idle => free_in.push(0.0),
+                ReplicaState::Busy | ReplicaState::Draining => {}
+            }
+        }
+        let hidden = (f64::from(seen.allocated()) - free_in.len() as f64).max(0.0);
+        let mean_free_in = if free_in.is_empty() { 0.0 } else { free_in.iter().sum::<f64>() / free_in.len() as f64 };
+        let even = belief.sd < 0.3;
+        if even {
+            free_in.sort_unstable_by(f64::total_cmp);
+        }
+        let each = seen.in_flight.len() as f64 / ages.len().max(1) as f64;
+        Self { tables, belief, waiting: seen.items.waiting as f64, free_in, mean_free_in, ages, each, startup_ms, waste, hidden, even }
+    }
+
+    /// The finish with `replicas` from now on.
+    pub fn with(&self, replicas: u32) -> Finish {
+        let r = f64::from(replicas.max(1));
+        let here = self.free_in.len() as f64;
+        let (mean, typical) = (self.belief.mean_ms() * self.waste, self.belief.typical_ms);
+        if self.waiting < 1.0 {
+            let tail = self.held_longest(0.5);
+            return Finish { bulk_ms: 0.0, tail_ms: tail, level_sd_ms: self.belief.doubt * tail, item_sd_ms: 0.0 };
+        }
+        let stay = r.min(here);
+        let come = (r - stay).max(0.0);
+        let free = stay * self.mean_free_in + come * self.startup_ms;
+        let residual = self.belief.last_ms * self.tables.residual;
+        // When the last waiting item is taken, one replica has just begun and the others are somewhere within theirs.
+        let inner = (r - 1.0).min(self.waiting + stay - 1.0).max(0.0);
+        let work = self.waiting * mean;
+        let bulk = ((free + work - inner * residual - self.belief.last_ms * self.tables.mean) / r).max(0.0);
+        let tail = self.longest(r, 0.5);
+        let item_sd = mean * self.tables.cv * libm::sqrt(self.waiting + stay) / r;
+        let mut finish = Finish { bulk_ms: bulk, tail_ms: tail, level_sd_ms: self.belief.doubt * (bulk + tail), item_sd_ms: item_sd };
+        if self.even {
+            let whole = self.in_waves(replicas.max(1), mean);
+            let waves = self.waiting / r + 1.0;
+            let spread = self.belief.sd * libm::sqrt(waves);
+            // The first harmonic of the phase dies as exp(−2π²σ²).
+            let lockstep = libm::exp(-2.0 * std::f64::consts::PI * std::f64::consts::PI * spread * spread);
+            let even = (bulk + tail) + lockstep * (whole - bulk - tail);
+            finish.bulk_ms = (even - typical).max(0.0);
+            finish.tail_ms = even - finish.bulk_ms;
+        }
+        finish
+    }
+
+    /// Milliseconds after the last take, or from now when nothing waits, that all are done by with probability `p`.
+    pub fn longest_of(&self, r: f64, p: f64) -> f64 {
+        if self.waiting < 1.0 { self.held_longest(p) } else { self.longest(r, p) }
+    }
+
+    fn longest(&self, r: f64, p: f64) -> f64 {
+        let log_p = libm::log(p);
+        let fresh = self.waiting.min(r).max(1.0);
+        if self.waiting >= r {
+            // The last taken has just begun; the others are met at random.
+            return self.belief.last_ms * self.tables.longest(1.0, (r - 1.0).max(0.0), log_p);
+        }
+        // Fewer wait than there are replicas: they begin almost at once, beside those in flight.
+        let new = self.belief.last_ms * self.tables.longest(fresh, 0.0, log_p);
+        new.max(self.held_longest(p))
+    }
+
+    /// Milliseconds from now that all items in flight are done by, with probability `p`.
+    pub fn held_longest(&self, p: f64) -> f64 {
+        if self.ages.is_empty() {
+            return 0.0;
+        }
+        let log_p = libm::log(p) / self.each;
+        let typical = self.belief.typical_ms;
+        let survivals: Vec<(f64, f64)> = self.ages.iter().map(|age| (*age, self.tables.survival(*age).max(1e-9))).collect();
+        let all = |time: f64| -> f64 {
+            survivals.iter().map(|(age, survival)| libm::log((1.0 - self.tables.survival(age + time) / survival).max(1e-9))).sum()
+        };
+        let (mut low, mut high) = (0.0, 2.0 * self.tables.mean);
+        while all(high) < log_p && high < 1e5 {
+            low = high;
+            high *= 2.0;
+        }
+        for _ in 0..10 {
+            let middle = 0.5 * (low + high);
+            if all(middle) < log_p { low = middle } else { high = middle }
+        }
+        typical * high
+    }
+
+    /// Items of equal length on replicas that become free at known times: list scheduling.
+    fn in_waves(&self, replicas: u32, mean: f64) -> f64 {
+        let r = replicas as usize;
+        let items = self.waiting as usize;
+        let last = (items - 1) % r;
+        let rounds = ((items - 1) / r) as f64;
+        // Those that stay are free in turn; those that come are free after their start-up.
+        let stay = self.free_in.len().min(r);
+        let free = if last < stay { self.free_in[last] } else { self.startup_ms };
+        let free = if last < stay && stay < r { free.min(self.startup_ms.max(self.free_in[last])) } else { free };
+        free + (rounds + 1.0) * mean
+    }
+
+    pub fn waiting(&self) -> f64 {
+        self.waiting
+    }
+
+    pub fn hidden(&self) -> f64 {
+        self.hidden
+    }
+
+    pub fn belief(&self) -> &Belief {
+        &self.belief
+    }
+}

@@ -1,0 +1,228 @@
+//! What an item takes: level, spread and shape, learnt from the items done and from those still in flight.
+
+use serde::{Deserialize, Serialize};
+
+use super::level::{Levels, Outlook};
+use super::normal;
+use super::shape::{Shape, Tables};
+use crate::observation::{Hints, Observation};
+
+/// Spread of the logarithm that is believed before anything is seen, as much as so many items.
+const PRIOR_SD: f64 = 0.5;
+const PRIOR_ITEMS: f64 = 1.0;
+
+/// Spread of a user's guess about the truth: it is often wrong by a factor of two.
+const HINT_DOUBT: f64 = 0.55;
+
+/// Spread of the level from one job of a template to the next, before it was seen.
+const HISTORY_DOUBT: f64 = 0.3;
+
+/// When nothing at all is known.
+const IGNORANCE: f64 = 1.5;
+
+/// Residuals fade with this many items.
+const SPREAD_ITEMS: f64 = 600.0;
+
+/// The mean over the typical item fades more slowly, for giants are rare.
+const RATIO_ITEMS: f64 = 3000.0;
+
+/// The first residuals tell more of the level than of the shape.
+const SHAPE_FROM: f64 = 4.0;
+
+/// Nothing is shorter, ms: keeps logarithms finite.
+const SHORTEST_MS: f64 = 0.01;
+
+/// And nothing longer: some thirty years.
+const LONGEST_MS: f64 = 1e12;
+
+/// Items in flight that are looked at; more say nothing new.
+const IN_FLIGHT: usize = 64;
+
+/// What is remembered of service times.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    levels: Levels,
+    shape: Shape,
+    /// Sum of squared residuals and its weight.
+    squares: f64,
+    weight: f64,
+    /// Sum of service time over typical service time, and its weight.
+    ratios: f64,
+    ratio_weight: f64,
+    /// Replica milliseconds that were busy, and those that came to something: items done or still in flight.
+    busy_ms: f64,
+    useful_ms: f64,
+    #[serde(skip)]
+    tables: Option<Box<Tables>>,
+}
+
+/// What is believed of one item at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Belief {
+    /// Typical service time of the items to come, ms; times of the tables are multiples of it.
+    pub typical_ms: f64,
+    /// The same for the last of them.
+    pub last_ms: f64,
+    /// Uncertainty of its logarithm.
+    pub doubt: f64,
+    /// Spread of single items, of the logarithm.
+    pub sd: f64,
+    /// Mean over typical.
+    pub ratio: f64,
+    /// How many items the knowledge is worth.
+    pub worth: f64,
+}
+
+impl Belief {
+    /// Mean service time of the items to come, ms.
+    pub fn mean_ms(&self) -> f64 {
+        self.typical_ms * self.ratio
+    }
+}
+
+impl Service {
+    /// Items learnt from.
+    pub fn count(&self) -> f64 {
+        self.levels.count()
+    }
+
+    /// Whether what was stored can be worked with.
+    pub fn sound(&self) -> bool {
+        self.shape.sound()
+    }
+
+    pub fn learn(&mut self, seen: &Observation) {
+        for completion in seen.completions.iter().filter(|completion| completion.service_ms.is_finite()) {
+            self.learn_one(completion.service_ms.min(LONGEST_MS));
+        }
+    }
+
+    fn learn_one(&mut self, service_ms: f64) {
+        let value = libm::log(service_ms.max(SHORTEST_MS));
+        let sd = self.sd();
+        let known = self.levels.count();
+        if known > 0.0 {
+            let next = self.levels.next(sd);
+            let error = value - next.level;
+            // What the level's own doubt adds is not spread of the items.
+            let share = 1.0 / (1.0 + 1.0 / next.worth.max(1.0));
+            let keep = 1.0 - 1.0 / SPREAD_ITEMS;
+            self.squares = self.squares * keep + error * error * share;
+            self.weight = self.weight * keep + 1.0;
+            let keep = 1.0 - 1.0 / RATIO_ITEMS;
+            self.ratios = self.ratios * keep + libm::exp(error.clamp(-20.0, 8.0));
+            self.ratio_weight = self.ratio_weight * keep + 1.0;
+            if known >= SHAPE_FROM {
+                self.shape.learn(error / sd);
+                self.tables = None;
+            }
+        }
+        self.levels.learn(value, sd);
+    }
+
+    /// Spread of single items about their level, of the natural logarithm.
+    pub fn sd(&self) -> f64 {
+        let prior = PRIOR_ITEMS * PRIOR_SD * PRIOR_SD;
+        libm::sqrt((self.squares + prior) / (self.weight + PRIOR_ITEMS)).clamp(0.003, 3.0)
+    }
+
+    /// Tables of the shape; built anew only after something was learnt.
+    pub fn tables(&mut self) -> &Tables {
+        let sd = self.sd();
+        let shape = &self.shape;
+        self.tables.get_or_insert_with(|| Box::new(shape.tables(sd)))
+    }
+
+    /// What is believed of the items to come, with what those in flight tell by not being done.
+    pub fn belief(&mut self, seen: &Observation, guess_ms: f64) -> Belief {
+        let sd = self.sd();
+        let mean = self.tables().mean;
+        let prior = Prior::of(&seen.hints, guess_ms, mean);
+        let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd);
+        let (level, last, doubt, worth) = if self.levels.count() > 0.0 {
+            prior.join(&learnt, sd)
+        } else {
+            (prior.level, prior.level, prior.doubt, (sd / prior.doubt) * (sd / prior.doubt))
+        };
+        let shift = self.unfinished(seen, level, sd, worth);
+        let ratio = (self.ratios + 6.0 * mean) / (self.ratio_weight + 6.0);
+        // The mean of what is spread widely is known less well than its typical value.
+        let cv = self.tables().cv.min(4.0);
+        let of_mean = cv * cv / (worth + 1.0);
+        let doubt = libm::sqrt(doubt * doubt + (of_mean - sd * sd / (worth + 1.0)).max(0.0)).min(1.5);
+        Belief { typical_ms: libm::exp(level + shift), last_ms: libm::exp(last + shift), doubt, sd, ratio, worth }
+    }
+
+    /// How much higher the level must be, as items in flight are not done yet: two steps of expectation and
+    /// maximisation for censored observations (Dempster, Laird and Rubin, 1977).
+    fn unfinished(&self, seen: &Observation, level: f64, sd: f64, worth: f64) -> f64 {
+        let items = &seen.in_flight;
+        let count = items.len();
+        if count == 0 || worth > 30.0 * count as f64 {
+            return 0.0;
+        }
+        let stride = count.div_ceil(IN_FLIGHT);
+        let mut shift = 0.0;
+        for _ in 0..2 {
+            let (mut sum, mut looked) = (0.0, 0.0);
+            for item in items.iter().step_by(stride) {
+                let z = (libm::log((item.age_ms as f64).max(SHORTEST_MS)) - level - shift) / sd;
+                // What an item that just began tells is nothing.
+                let expected = if z < -3.5 { 0.0 } else { sd * normal::mean_above(z) };
+                sum += expected;
+                looked += 1.0;
+            }
+            let weight = count as f64;
+            shift = weight / (weight + worth) * (shift + sum / looked);
+        }
+        shift.clamp(0.0, 3.0)
+    }
+
+    /// Accounts busy time that came to nothing: crashed or killed replicas.
+    pub fn account(&mut self, seen: &Observation, since_ms: f64) {
+        let busy = seen.items.processing as f64 * since_ms;
+        let sound = seen.completions.iter().map(|completion| completion.service_ms).filter(|ms| ms.is_finite());
+        let done: f64 = sound.map(|ms| ms.clamp(0.0, LONGEST_MS)).sum();
+        self.busy_ms += busy;
+        self.useful_ms += done;
+    }
+
+    /// Busy time over useful time, at least 1.
+    pub fn waste(&self, seen: &Observation) -> f64 {
+        let held: f64 = seen.in_flight.iter().map(|item| item.age_ms as f64).sum();
+        let useful = self.useful_ms + held;
+        // A tenth is within what ticks blur.
+        let raw = self.busy_ms / useful.max(1.0);
+        if raw.is_finite() && useful > 0.0 && self.levels.count() > 10.0 { (raw - 0.05).clamp(1.0, 3.0) } else { 1.0 }
+    }
+}
+
+/// What is believed before the first item is done.
+struct Prior {
+    level: f64,
+    doubt: f64,
+}
+
+impl Prior {
+    fn of(hints: &Hints, guess_ms: f64, mean: f64) -> Self {
+        if let Some(history) = hints.history {
+            return Self { level: history.log_mean, doubt: HISTORY_DOUBT.max(history.log_sd / libm::sqrt(f64::from(history.jobs.max(1)))) };
+        }
+        match hints.service_ms_mean {
+            Some(hint) => Self { level: libm::log(hint.max(SHORTEST_MS) / mean), doubt: HINT_DOUBT },
+            None => Self { level: libm::log(guess_ms.max(SHORTEST_MS) / mean), doubt: IGNORANCE },
+        }
+    }
+
+    /// Joins two beliefs by their precision.
+    fn join(&self, learnt: &Outlook, sd: f64) -> (f64, f64, f64, f64) {
+        let own = 1.0 / (self.doubt * self.doubt);
+        // What few items tell is less sure than their spread says: the spread itself is hardly known.
+        let caution = 1.0 + 2.0 / learnt.worth.max(0.5);
+        let theirs = 1.0 / (learnt.doubt * learnt.doubt * caution).max(1e-8);
+        let share = theirs / (own + theirs);
+        let level = self.level + share * (learnt.level - self.level);
+        let last = self.level + share * (learnt.last - self.level);
+        (level, last, libm::sqrt(1.0 / (own + theirs)), learnt.worth + sd * sd * own)
+    }
+}

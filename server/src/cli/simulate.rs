@@ -1,0 +1,157 @@
+//! `asperathos simulate`: jobs from scenario files, each under a law, event by event and without a server.
+
+use std::fs::File;
+use std::io::{BufWriter, Read as _, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use control::control_loop::{Effect, Input};
+use control::plugin::{FieldError, PluginSpec};
+use control::simulator::report::list;
+use control::simulator::run::{self, Prepared};
+use control::simulator::scenario::Scenario;
+use control::simulator::score::RunResult;
+use serde::Serialize;
+use serde_json::Value;
+
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Scenario files; - is standard input.
+    #[arg(required = true)]
+    scenarios: Vec<PathBuf>,
+    /// This law in place of the scenario's.
+    #[arg(long)]
+    controller: Option<String>,
+    /// Its params as JSON, or @FILE; without --controller those of the scenario's law.
+    #[arg(long)]
+    params: Option<String>,
+    /// This seed in place of the scenario's.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Every input of the loop and its effects, one JSON object a line.
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    #[error("could not read {path}")]
+    Read { path: String, source: std::io::Error },
+    #[error("{path}: {problems}")]
+    Scenario { path: String, problems: String },
+    #[error("--params must be JSON: {0}")]
+    Params(serde_json::Error),
+    #[error("could not write {path}")]
+    Write { path: String, source: std::io::Error },
+}
+
+pub fn run(args: &SimulateArgs) -> Result<(), SimulateError> {
+    let params = args.params.as_deref().map(params).transpose()?;
+    let mut trace = args.trace.as_ref().map(Trace::create).transpose()?;
+    let mut results = Vec::new();
+    for path in &args.scenarios {
+        let name = path.display().to_string();
+        let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name.clone(), problems: problems(&errors) };
+        let mut scenario = Scenario::parse(&read(path)?).map_err(wrong)?;
+        if scenario.name.is_empty() {
+            scenario.name = path.file_stem().map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
+        }
+        scenario.seed = args.seed.unwrap_or(scenario.seed);
+        if let Some(kind) = &args.controller {
+            scenario.controller = PluginSpec::new(kind, Value::Object(serde_json::Map::new()));
+        }
+        if let Some(params) = &params {
+            scenario.controller.params = params.clone();
+        }
+        let spec = scenario.controller.clone();
+        let prepared = Prepared::new(scenario);
+        let mut tell = |input: &Input, effects: &[Effect]| {
+            if let Some(trace) = &mut trace {
+                trace.line(&prepared.scenario.name, input, effects);
+            }
+        };
+        let tell = args.trace.is_some().then_some(&mut tell as run::Trace<'_>);
+        results.push(run::simulate(&prepared, &spec, tell).map_err(wrong)?);
+    }
+    trace.map_or(Ok(()), Trace::close)?;
+    print(&results, args.format).map_err(|source| SimulateError::Write { path: "standard output".to_owned(), source })
+}
+
+fn params(text: &str) -> Result<Value, SimulateError> {
+    let text = match text.strip_prefix('@') {
+        Some(path) => read(&PathBuf::from(path))?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(SimulateError::Params)
+}
+
+fn read(path: &PathBuf) -> Result<String, SimulateError> {
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|source| SimulateError::Read { path: path.display().to_string(), source })?;
+    Ok(text)
+}
+
+fn problems(errors: &[FieldError]) -> String {
+    let lines: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message).trim().to_owned()).collect();
+    lines.join("; ")
+}
+
+fn print(results: &[RunResult], format: Format) -> std::io::Result<()> {
+    let text = match format {
+        Format::Table => list::table(results),
+        Format::Json => serde_json::to_string_pretty(results)? + "\n",
+        Format::Csv => list::csv(results),
+    };
+    std::io::stdout().write_all(text.as_bytes())
+}
+
+/// The first error is kept, and told at the end: the simulator has no way to stop for it.
+struct Trace {
+    path: String,
+    file: BufWriter<File>,
+    failed: Option<std::io::Error>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    scenario: &'a str,
+    input: &'a Input,
+    effects: &'a [Effect],
+}
+
+impl Trace {
+    fn create(path: &PathBuf) -> Result<Self, SimulateError> {
+        let shown = path.display().to_string();
+        match File::create(path) {
+            Ok(file) => Ok(Self { path: shown, file: BufWriter::new(file), failed: None }),
+            Err(source) => Err(SimulateError::Write { path: shown, source }),
+        }
+    }
+
+    fn line(&mut self, scenario: &str, input: &Input, effects: &[Effect]) {
+        if self.failed.is_some() {
+            return;
+        }
+        let written = serde_json::to_writer(&mut self.file, &Line { scenario, input, effects }).map_err(std::io::Error::from);
+        self.failed = written.and_then(|()| self.file.write_all(b"\n")).err();
+    }
+
+    fn close(mut self) -> Result<(), SimulateError> {
+        let flushed = self.file.flush().err();
+        self.failed.or(flushed).map_or(Ok(()), |source| Err(SimulateError::Write { path: self.path, source }))
+    }
+}
