@@ -1,8 +1,9 @@
-//! What befalls a job, drawn: one thing, and in three jobs of ten a second.
+//! What befalls a job, drawn: one thing, and in three jobs of ten a second. A wrong hint never comes alone: alone
+//! it would be a plain job.
 
 use super::super::random::Random;
 use super::super::scenario::{Change, Contention, ItemOrder, Scenario};
-use super::draw::{Base, Shape};
+use super::draw::{Base, Hint, Shape};
 
 pub struct Disturbed {
     pub causes: Vec<&'static str>,
@@ -40,7 +41,7 @@ const KINDS: [Kind; 11] = [
 ];
 
 /// None when what was drawn means nothing to this job.
-pub fn apply(scenario: &mut Scenario, base: &Base, least: u32, random: &mut Random) -> Option<Disturbed> {
+pub fn apply(scenario: &mut Scenario, base: &mut Base, least: u32, random: &mut Random) -> Option<Disturbed> {
     let first = KINDS[random.below(KINDS.len())];
     let mut causes = Vec::new();
     let mut strikes_s: Option<f64> = None;
@@ -54,7 +55,7 @@ pub fn apply(scenario: &mut Scenario, base: &Base, least: u32, random: &mut Rand
         Some(())
     };
     disturb(first, random)?;
-    if random.unit() < 0.3 {
+    if first == Kind::Hint || random.unit() < 0.3 {
         let second = KINDS[random.below(KINDS.len())];
         let order = [Kind::Sorted, Kind::Blocks];
         if second == first || (order.contains(&first) && order.contains(&second)) {
@@ -69,7 +70,7 @@ pub fn apply(scenario: &mut Scenario, base: &Base, least: u32, random: &mut Rand
     Some(Disturbed { causes, strikes_s })
 }
 
-fn one(kind: Kind, scenario: &mut Scenario, base: &Base, least: u32, random: &mut Random) -> Option<(&'static str, Option<f64>)> {
+fn one(kind: Kind, scenario: &mut Scenario, base: &mut Base, least: u32, random: &mut Random) -> Option<(&'static str, Option<f64>)> {
     let deadline_s = scenario.deadline_s;
     let max = scenario.replicas.max;
     let at_s = tenth(random.between(0.1, 0.6) * deadline_s);
@@ -125,8 +126,8 @@ fn one(kind: Kind, scenario: &mut Scenario, base: &Base, least: u32, random: &mu
             (if moved_s < deadline_s { "deadline earlier" } else { "deadline later" }, Some(at_s))
         }
         Kind::Hint => {
-            let wrong = if random.unit() < 0.5 { 0.5 } else { 2.0 };
-            scenario.hint_service_s = Some(wrong * base.mean_s);
+            base.hint = if random.unit() < 0.5 { Hint::Half } else { Hint::Double };
+            scenario.hint_service_s = base.hint_s();
             ("hint wrong", None)
         }
         Kind::Capacity => {

@@ -87,10 +87,21 @@ impl Base {
             crash_per_replica_hour: 0.0,
             actuation_delay_s: 0.0,
             metric_gap: Vec::new(),
-            hint_service_s: self.hint.factor().map(|factor| factor * self.mean_s),
+            hint_service_s: self.hint_s(),
             changes: Vec::new(),
             controller: PluginSpec::new("deadline", serde_json::json!({})),
         }
+    }
+
+    /// What the user says the mean to be.
+    pub fn hint_s(&self) -> Option<f64> {
+        let factor = match self.hint {
+            Hint::Right => 1.0,
+            Hint::Half => 0.5,
+            Hint::Double => 2.0,
+            Hint::None => return None,
+        };
+        Some(factor * self.mean_s)
     }
 
     /// For the job's name.
@@ -126,15 +137,6 @@ impl Shape {
 }
 
 impl Hint {
-    fn factor(self) -> Option<f64> {
-        match self {
-            Self::Right => Some(1.0),
-            Self::Half => Some(0.5),
-            Self::Double => Some(2.0),
-            Self::None => None,
-        }
-    }
-
     pub fn word(self) -> &'static str {
         match self {
             Self::Right => "right",

@@ -79,10 +79,10 @@ fn plain(random: &mut Random) -> Found {
 }
 
 fn disturbed(random: &mut Random) -> Found {
-    let (mut scenario, base) = drawn(random, |base, greatest_s| greatest_s * base.slack)?;
+    let (mut scenario, mut base) = drawn(random, |base, greatest_s| greatest_s * base.slack)?;
     let calm = Prepared::new(scenario.clone());
     let least = calm.hindsight.replicas?;
-    let disturbed = disturbance::apply(&mut scenario, &base, least, random)?;
+    let disturbed = disturbance::apply(&mut scenario, &mut base, least, random)?;
     let prepared = feasible(scenario)?;
     if let Some(at_s) = disturbed.strikes_s
         && !in_time(&calm, &prepared, at_s)
