@@ -12,8 +12,11 @@ pub struct Base {
     pub mean_s: f64,
     pub shape: Shape,
     pub startup_s: f64,
-    /// From the end of the greatest allocation to the deadline.
+    /// The deadline against the end of the greatest allocation.
     pub slack: f64,
+    /// About as many replicas as hindsight should need: so their number spans its range, and the greatest
+    /// allocation is some times as much.
+    pub least: f64,
     pub max: u32,
     pub hint: Hint,
 }
@@ -37,6 +40,7 @@ pub enum Hint {
     None,
 }
 
+const MAX: std::ops::RangeInclusive<u32> = 2..=200;
 const SHAPES: [Shape; 8] = [
     Shape::Constant,
     Shape::Lognormal(0.3),
@@ -50,17 +54,20 @@ const SHAPES: [Shape; 8] = [
 const HINTS: [Hint; 4] = [Hint::Right, Hint::Half, Hint::Double, Hint::None];
 
 impl Base {
-    pub fn draw(random: &mut Random) -> Self {
+    pub fn draw(random: &mut Random) -> Option<Self> {
         let count = random.log_between(20.0, 20_000.0).round() as u32;
-        Self {
+        let (slack, least) = (random.log_between(1.45, 10.0), random.log_between(1.0, 100.0));
+        let max = (slack * least).round() as u32;
+        (MAX.contains(&max) && max <= count).then(|| Self {
             count,
             mean_s: three_digits(random.log_between(0.2, 600.0)),
             shape: SHAPES[random.below(SHAPES.len())],
             startup_s: random.between(0.0, 60.0).round(),
-            slack: random.log_between(1.45, 10.0),
-            max: (random.log_between(2.0, 200.0).round() as u32).min(count),
+            slack,
+            least,
+            max,
             hint: HINTS[random.below(HINTS.len())],
-        }
+        })
     }
 
     /// Without its deadline, which follows from it.
@@ -106,7 +113,7 @@ impl Base {
 
     /// For the job's name.
     pub fn words(&self, causes: &[&str]) -> String {
-        let Self { count, mean_s, shape, startup_s, slack, max, hint } = self;
+        let Self { count, mean_s, shape, startup_s, slack, max, hint, .. } = self;
         let causes = if causes.is_empty() { String::new() } else { format!(", {}", causes.join(" + ")) };
         format!("{count} × {mean_s} s {}, start {startup_s} s, slack {slack:.2}, max {max}, hint {}{causes}", shape.word(), hint.word())
     }

@@ -75,13 +75,14 @@ type Found = Option<(Prepared, Base, Vec<&'static str>)>;
 
 fn plain(random: &mut Random) -> Found {
     let (scenario, base) = drawn(random, |base, greatest_s| greatest_s * base.slack)?;
-    feasible(scenario).map(|prepared| (prepared, base, Vec::new()))
+    let prepared = feasible(scenario)?;
+    as_large(&base, &prepared).then(|| (prepared, base, Vec::new()))
 }
 
 fn disturbed(random: &mut Random) -> Found {
     let (mut scenario, mut base) = drawn(random, |base, greatest_s| greatest_s * base.slack)?;
     let calm = Prepared::new(scenario.clone());
-    let least = calm.hindsight.replicas?;
+    let least = calm.hindsight.replicas.filter(|_| as_large(&base, &calm))?;
     let disturbed = disturbance::apply(&mut scenario, &mut base, least, random)?;
     let prepared = feasible(scenario)?;
     if let Some(at_s) = disturbed.strikes_s
@@ -102,13 +103,19 @@ fn infeasible(random: &mut Random) -> Found {
 
 /// A job whose deadline follows from when the greatest allocation is done.
 fn drawn(random: &mut Random, deadline_s: impl Fn(&Base, f64) -> f64) -> Option<(Scenario, Base)> {
-    let base = Base::draw(random);
+    let base = Base::draw(random)?;
     let mut scenario = base.scenario(random);
     let greatest = clairvoyant::finish(&World::new(&scenario), scenario.replicas.max, f64::MAX)?;
     // Whole tenths read better, and nothing depends on more.
     scenario.deadline_s = (deadline_s(&base, greatest.finish_s) * 10.0).round() / 10.0;
     scenario.tick_s = (scenario.deadline_s / 2000.0).round().max(1.0);
     DEADLINES_S.contains(&scenario.deadline_s).then_some((scenario, base))
+}
+
+/// Most of a very short job is the start of its replicas, and of a very uneven one its longest item: then hindsight
+/// needs far fewer than was meant.
+fn as_large(base: &Base, prepared: &Prepared) -> bool {
+    prepared.hindsight.replicas.is_some_and(|least| base.least <= 2.0 * f64::from(least))
 }
 
 fn feasible(scenario: Scenario) -> Option<Prepared> {

@@ -170,8 +170,9 @@ fn each<T: Send>(what: &str, count: u64, make: impl Fn(u64) -> T + Sync) -> Vec<
                     let one = make(number);
                     let mut made = made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     made.push((number, one));
-                    if (made.len() as u64).is_multiple_of((count / 20).max(1)) || made.len() as u64 == count {
-                        eprintln!("{what}: {} of {count}", made.len());
+                    let done = made.len() as u64;
+                    if done.is_multiple_of((count / 20).max(1)) || done == count {
+                        eprintln!("{what}: {done} of {count}");
                     }
                 }
             });
