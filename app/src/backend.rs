@@ -25,14 +25,18 @@ use crate::viewer::Viewer;
 pub trait Backend: Send + Sync {
     /// All kinds of plugins, for forms.
     fn catalog(&self) -> Catalog;
-    /// Newest first.
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobSummary>, ApiError>;
+    /// The names of the metrics that each kind of monitor publishes.
+    fn metrics(&self) -> Vec<(String, Vec<String>)>;
+    /// Newest first, and the place in the live stream after which their changes come.
+    async fn jobs(&self, limit: u32) -> Result<(i64, Vec<JobSummary>), ApiError>;
     /// One job with its series decimated to `width` points each.
     async fn job(&self, id: &str, width: u32) -> Result<JobDetail, ApiError>;
     async fn command(&self, id: &str, command: JobCommand, by: &str) -> Result<(), ApiError>;
     /// Appends a tuning and returns its revision; `Conflict` when `base_revision` is not the newest.
     async fn tune(&self, id: &str, loop_name: &str, base_revision: u32, params: Value, by: &str) -> Result<u32, ApiError>;
     async fn items(&self, id: &str, state: Option<ItemState>, offset: u64, limit: u32) -> Result<Vec<ItemView>, ApiError>;
+    /// How the results of these items begin; `None` where the result is no text.
+    async fn excerpts(&self, id: &str, indexes: &[u64]) -> Result<Vec<Option<String>>, ApiError>;
     /// Gives dead items another life; no indexes mean every dead item. Returns how many.
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError>;
     /// A piece of a replica's output; `None` means its last 64 KiB.
@@ -61,7 +65,8 @@ pub(crate) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
     result
 }
 
-fn status(error: &ApiError) -> StatusCode {
+/// The HTTP status of an error, for pages and scripts alike.
+pub fn status(error: &ApiError) -> StatusCode {
     match error {
         ApiError::NotFound { .. } => StatusCode::NOT_FOUND,
         ApiError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,

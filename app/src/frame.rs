@@ -93,7 +93,12 @@ fn Person() -> impl IntoView {
     view! {
         <Suspense>
             {move || Suspend::new(async move {
-                who.await.ok().flatten().map(|viewer| view! { <span class="person">{viewer.name}</span> })
+                who.await.ok().flatten().map(|viewer| view! {
+                    <form class="person" method="post" action="/sign-out">
+                        <span class="person-name">{viewer.name}</span>
+                        <button class="button" data-look="small" type="submit">"Sign out"</button>
+                    </form>
+                })
             })}
         </Suspense>
     }

@@ -1,16 +1,11 @@
 //! Jobs: list, one job, and what a person can do to it.
 
-use control::{
-    live::{JobDetail, JobSummary},
-    plugin::KindInfo,
-};
+use control::{job::Phase, live::JobDetail, plugin::KindInfo};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::api::error::ApiError;
+use crate::{api::error::ApiError, jobs::search::JobsPage};
 
-/// How many jobs the list page holds.
-pub const LISTED: u32 = 1000;
 /// Points of each series on the first paint; more than a chart has pixels on most screens.
 pub const WIDTH: u32 = 900;
 
@@ -27,15 +22,6 @@ pub enum JobCommand {
     Terminate,
 }
 
-/// The jobs list, and the server's clock, so that both sides count from the same moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JobsPage {
-    /// Milliseconds since 1970.
-    pub now: i64,
-    /// Newest first.
-    pub jobs: Vec<JobSummary>,
-}
-
 /// One job and the server's clock in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobPage {
@@ -45,12 +31,14 @@ pub struct JobPage {
     pub laws: Vec<KindInfo>,
 }
 
-/// The newest jobs.
+/// The newest jobs that fit, at most `show` of them, and those that need a person.
 #[server(prefix = "/api/fn", endpoint = "jobs")]
-pub async fn jobs() -> Result<JobsPage, ApiError> {
+pub async fn jobs(#[server(default)] text: String, phase: Option<Phase>, show: usize) -> Result<JobsPage, ApiError> {
     let (backend, _) = crate::backend::signed_in()?;
-    let jobs = crate::backend::answer(backend.jobs(LISTED).await)?;
-    Ok(JobsPage { now: crate::backend::clock(), jobs })
+    let now = crate::backend::clock();
+    // How many are looked through; older ones are found by nobody.
+    let (seq, all) = crate::backend::answer(backend.jobs(10_000).await)?;
+    Ok(JobsPage::cut(crate::jobs::search::Search { text, phase, show }, all, seq, now))
 }
 
 /// One job with all that its page shows at first.

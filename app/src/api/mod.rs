@@ -4,6 +4,7 @@ pub mod error;
 pub mod items;
 pub mod jobs;
 pub mod logs;
+pub mod results;
 pub mod session;
 pub mod submission;
 pub mod tuning;

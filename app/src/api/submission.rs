@@ -1,4 +1,4 @@
-//! What the submit page is drawn from: the catalog, and what was typed when it was refused.
+//! What the submit page is drawn from: the catalog, and what was typed when it was refused, or another job's submission.
 
 use control::plugin::Catalog;
 use leptos::prelude::*;
@@ -10,13 +10,24 @@ use crate::{api::error::ApiError, form::submitted::SubmitForm};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubmitPage {
     pub catalog: Catalog,
+    /// The metrics of each kind of monitor.
+    pub metrics: Vec<(String, Vec<String>)>,
     /// Empty on a fresh page.
     pub form: SubmitForm,
+    /// The labels of the inputs with problems, in the order of the problems.
+    pub labels: Vec<Option<String>>,
+    /// The job whose submission is in the form: id and name.
+    pub from: Option<(String, String)>,
 }
 
-/// Read through a resource, so that hydration sees the values that the server saw.
+/// Read through a resource, so that hydration sees the values that the server saw. `from` is the id of a job.
 #[server(prefix = "/api/fn", endpoint = "submission")]
-pub async fn submission() -> Result<SubmitPage, ApiError> {
+pub async fn submission(from: Option<String>) -> Result<SubmitPage, ApiError> {
     let (backend, _) = crate::backend::signed_in()?;
-    Ok(SubmitPage { catalog: backend.catalog(), form: use_context::<SubmitForm>().unwrap_or_default() })
+    let refused = use_context::<SubmitForm>();
+    let job = match from.filter(|_| refused.is_none()) {
+        Some(id) => Some(crate::backend::answer(backend.job(&id, 50).await)?),
+        None => None,
+    };
+    Ok(crate::form::again::page(backend.catalog(), backend.metrics(), refused, job.as_ref()))
 }

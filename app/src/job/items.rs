@@ -8,6 +8,7 @@ use crate::{
     api::items::{Retry, items},
     live::JobLive,
     ui::{
+        range::Range,
         trouble::Trouble,
         words::{bytes, count, duration},
     },
@@ -33,17 +34,15 @@ pub fn Items() -> impl IntoView {
     view! {
         <Filter state/>
         <RetryAll retry/>
-        <section class="card scroll">
-            <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }>
-                {move || Suspend::new(async move {
-                    match rows.await {
-                        Ok(rows) => view! { <Table rows retry/> }.into_any(),
-                        Err(error) => view! { <Trouble error/> }.into_any(),
-                    }
-                })}
-            </Transition>
-        </section>
-        <Pages state from/>
+        <Transition fallback=|| view! { <p class="card body muted">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                let (state, from) = (state.get_untracked(), from.get_untracked());
+                match rows.await {
+                    Ok(rows) => view! { <Table rows state from retry/> }.into_any(),
+                    Err(error) => view! { <Trouble error/> }.into_any(),
+                }
+            })}
+        </Transition>
     }
     .into_any()
 }
@@ -128,22 +127,34 @@ fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
 }
 
 #[component]
-fn Table(rows: Vec<ItemView>, retry: ServerAction<Retry>) -> impl IntoView {
-    if rows.is_empty() {
-        return view! { <p class="body muted">"No items here."</p> }.into_any();
+fn Table(rows: Vec<ItemView>, state: Option<ItemState>, from: u64, retry: ServerAction<Retry>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let shown = rows.len() as u64;
+    let none = shown == 0;
+    // An empty filter still says of how many.
+    let total = Signal::derive(move || number(live, state.filter(|_| !none)));
+    let range = view! {
+        <Range from=if none { 0 } else { from } shown page=u64::from(PAGE) total address=move |from| address(live, state, from)/>
+    };
+    if none {
+        let said = state.map_or_else(|| "No items yet.".to_owned(), |state| format!("No item is {}.", word(state)));
+        return view! { <p class="card body muted">{said}</p> {range} }.into_any();
     }
     view! {
-        <table>
-            <caption class="hidden">"Items in workload order"</caption>
-            <thead>
-                <tr>
-                    <th scope="col" class="num">"Index"</th><th scope="col">"Item"</th><th scope="col">"State"</th>
-                    <th scope="col" class="num">"Attempts"</th><th scope="col">"Replica"</th>
-                    <th scope="col" class="num">"Took"</th><th scope="col">"Result or error"</th>
-                </tr>
-            </thead>
-            <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }).collect_view()}</tbody>
-        </table>
+        <section class="card scroll">
+            <table class="cards">
+                <caption class="hidden">"Items in workload order"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col" class="num">"Index"</th><th scope="col">"Item"</th><th scope="col">"State"</th>
+                        <th scope="col" class="num">"Attempts"</th><th scope="col">"Replica"</th>
+                        <th scope="col" class="num">"Took"</th><th scope="col">"Result or error"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }).collect_view()}</tbody>
+            </table>
+        </section>
+        {range}
     }
     .into_any()
 }
@@ -171,30 +182,14 @@ fn Row(item: ItemView, retry: ServerAction<Retry>) -> impl IntoView {
     });
     view! {
         <tr>
-            <td class="num">{count(item.index)}</td>
-            <td class="mono cut" title=item.item.clone()>{item.item.clone()}</td>
-            <td><span class="chip" data-tone=tone>{word(item.state)}</span></td>
-            <td class="num">{item.attempts}</td>
-            <td class="mono">{item.replica}</td>
-            <td class="num">{item.service_s.map(duration)}</td>
-            <td>{result} <span class="error">{item.error}</span> {again}</td>
+            <td class="num" data-label="Index">{count(item.index)}</td>
+            <td class="mono cut" data-label="Item" title=item.item.clone()>{item.item.clone()}</td>
+            <td data-label="State"><span class="chip" data-tone=tone>{word(item.state)}</span></td>
+            <td class="num" data-label="Attempts">{item.attempts}</td>
+            <td class="mono" data-label="Replica">{item.replica}</td>
+            <td class="num" data-label="Took">{item.service_s.map(duration)}</td>
+            <td class="wide">{result} <span class="error">{item.error}</span> {again}</td>
         </tr>
-    }
-    .into_any()
-}
-
-#[component]
-fn Pages(state: Memo<Option<ItemState>>, from: Memo<u64>) -> impl IntoView {
-    let live: JobLive = expect_context();
-    let page = u64::from(PAGE);
-    let before = move || (from.get() > 0).then(|| address(live, state.get(), from.get().saturating_sub(page)));
-    let after = move || (from.get() + page < number(live, state.get())).then(|| address(live, state.get(), from.get() + page));
-    view! {
-        <nav class="pages" aria-label="Pages">
-            {move || before().map(|href| view! { <a class="button" href=href>"← Before"</a> })}
-            <span class="muted">{move || format!("from {}", count(from.get()))}</span>
-            {move || after().map(|href| view! { <a class="button" href=href>"After →"</a> })}
-        </nav>
     }
     .into_any()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use control::{form::Field, live::LoopView};
+use control::{form::Field, job::Phase, live::LoopView};
 use leptos::{form::ActionForm, prelude::*};
 
 use super::tuning_field::TuningField;
@@ -46,9 +46,23 @@ impl Draft {
         if applied && self.base.get_untracked() < running {
             self.edits.update(BTreeMap::clear);
         }
-        if self.edits.read_untracked().is_empty() {
-            self.base.set(running);
+        if self.edits.read_untracked().is_empty() && self.base.get_untracked() < running {
+            self.rebase();
         }
+    }
+
+    /// What is typed now stands on what runs now; what was said about an older state is no longer true.
+    fn rebase(self) {
+        self.base.set(self.running.read_untracked().revision);
+        if matches!(&*self.action.value().read_untracked(), Some(Err(_))) {
+            self.action.clear();
+        }
+    }
+
+    /// Back to what runs.
+    fn reset(self) {
+        self.edits.update(BTreeMap::clear);
+        self.rebase();
     }
 
     /// Changes one value; typing the running value again is no change.
@@ -71,8 +85,19 @@ impl Draft {
         errors.iter().find(|error| error.field == name || error.field.ends_with(&tail)).map(|error| error.message.clone())
     }
 
+    /// Somebody else's revision runs, and what is typed here stands on an older one.
     fn overtaken(self) -> bool {
         self.base.get() < self.running.read().revision && !self.edits.read().is_empty() && !self.action.pending().get()
+    }
+
+    /// The server said so, before or instead of the live stream.
+    fn conflict(self) -> bool {
+        matches!(&*self.action.value().read(), Some(Err(ApiError::Conflict { .. })))
+    }
+
+    /// Whether some field that `of` picks was refused.
+    fn refused(self, of: impl Fn(&str) -> bool) -> bool {
+        matches!(&*self.action.value().read(), Some(Err(ApiError::Invalid { errors })) if errors.iter().any(|error| of(&error.field)))
     }
 }
 
@@ -104,13 +129,20 @@ pub fn Tuning(name: String) -> impl IntoView {
 
 #[component]
 fn Running(running: Memo<LoopView>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let said = Memo::new(move |_| match live.summary.read().phase {
+        phase if phase.ended() => "was the last to run",
+        Phase::Suspended => "runs when the job is resumed",
+        Phase::Created => "will run",
+        _ => "is running",
+    });
     view! {
         <p class="muted">
             {move || {
                 let one = running.get();
                 view! {
                     <span>
-                        {format!("Revision {} is running, set by {} at ", one.revision, one.author)} <Moment at=one.tuned_at/>
+                        {format!("Revision {} {}, set by {} at ", one.revision, said.get(), one.author)} <Moment at=one.tuned_at/>
                     </span>
                 }
             }}
@@ -128,9 +160,10 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
         fields.into_iter().map(|field| view! { <TuningField loop_name=name.clone() field draft/> }).collect()
     };
     let (own, guards) = (rows(own), (!guards.is_empty()).then(|| rows(guards)));
-    let guards = guards.map(|rows| view! { <details class="guards"><summary>"Guards"</summary>{rows}</details> });
+    let guards = guards.map(|rows| view! { <details class="guards" prop:open=move || draft.refused(|name| name.contains("guards."))><summary>"Guards"</summary>{rows}</details> });
     let next = move || draft.running.read().revision + 1;
-    let idle = move || draft.edits.read().is_empty();
+    let idle = move || draft.edits.read().is_empty() && !matches!(&*draft.action.value().read(), Some(Err(_)));
+    let blocked = move || draft.action.pending().get() || ended() || draft.overtaken() || draft.conflict();
     view! {
         <ActionForm action=draft.action>
             <input type="hidden" name="id" value=live.id.get_value()/>
@@ -140,10 +173,10 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
             {guards}
             <Said draft/>
             <div class="acts">
-                <button class="button" data-look="primary" type="submit" disabled=move || draft.action.pending().get() || ended()>
+                <button class="button" data-look="primary" type="submit" disabled=blocked>
                     {move || format!("Apply as revision {}", next())}
                 </button>
-                <button class="button" type="button" hidden=idle on:click=move |_| draft.edits.update(BTreeMap::clear)>"Reset"</button>
+                <button class="button" type="button" hidden=idle on:click=move |_| draft.reset()>"Reset"</button>
             </div>
         </ActionForm>
     }
@@ -159,16 +192,23 @@ fn Said(draft: Draft) -> impl IntoView {
             view! {
                 <div class="notice" role="alert">
                     <p>{format!("Revision {revision} was set by {author} while you were editing. Its values are the ones struck through.")}</p>
-                    <button class="button" type="button" on:click=move |_| draft.base.set(draft.running.read_untracked().revision)>
-                        "Keep mine on top of it"
-                    </button>
+                    <div class="acts">
+                        <button class="button" type="button" on:click=move |_| draft.rebase()>"Keep mine on top of it"</button>
+                        <button class="button" type="button" on:click=move |_| draft.reset()>"Take theirs"</button>
+                    </div>
                 </div>
             }
         })
     };
     let refused = move || {
         let error = draft.action.value().get()?.err()?;
-        (!draft.action.pending().get()).then(|| view! { <p class="error" role="alert">{error.to_string()}</p> })
+        let said = match &error {
+            ApiError::Invalid { .. } => "Not applied: look at the marked fields.".to_owned(),
+            // The notice above says it, with what can be done.
+            ApiError::Conflict { .. } if draft.overtaken() => return None,
+            other => other.to_string(),
+        };
+        (!draft.action.pending().get()).then(|| view! { <p class="error" role="alert">{said}</p> })
     };
     view! { {overtaken} {refused} }.into_any()
 }

@@ -1,29 +1,35 @@
 //! The jobs list: what needs a person first, then all jobs, live and filtered by the address.
 
-use control::live::JobSummary;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::jobs::{JobsPage, jobs},
-    jobs::{list::Table, live::JobsLive, needs::Needs},
+    api::jobs::jobs,
+    jobs::{
+        list::Table,
+        live::JobsLive,
+        needs::Needs,
+        search::{JobsPage, Search},
+    },
     ui::{badge::LiveBadge, trouble::Trouble},
 };
 
 /// `/` and `/jobs`.
 #[component]
 pub fn Jobs() -> impl IntoView {
-    let page = Resource::new(|| (), |()| jobs());
+    let query = use_query_map();
+    let page = Resource::new(move || Search::read(&query.read()), |search| jobs(search.text, search.phase, search.show));
     view! {
         <Title text="Jobs"/>
-        <Suspense fallback=|| view! { <p class="muted">"Loading…"</p> }>
+        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
             {move || Suspend::new(async move {
                 match page.await {
                     Ok(page) => view! { <Whole page/> }.into_any(),
                     Err(error) => view! { <Trouble error/> }.into_any(),
                 }
             })}
-        </Suspense>
+        </Transition>
     }
     .into_any()
 }
@@ -33,7 +39,7 @@ fn Whole(page: JobsPage) -> impl IntoView {
     let live = JobsLive::new(page);
     live.follow();
     provide_context(live);
-    let none = Memo::new(move |_| live.rows.read().is_empty());
+    let none = Memo::new(move |_| live.total.get() == 0);
     view! {
         <header class="head">
             <div class="grow"><h1>"Jobs"</h1></div>
@@ -59,10 +65,4 @@ fn Empty() -> impl IntoView {
         </section>
     }
     .into_any()
-}
-
-/// Text that the name filter looks at.
-pub(crate) fn matches(job: &JobSummary, text: &str) -> bool {
-    let text = text.to_lowercase();
-    job.name.to_lowercase().contains(&text) || job.id.contains(&text)
 }

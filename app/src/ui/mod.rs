@@ -2,6 +2,7 @@
 
 pub mod badge;
 pub mod chip;
+pub mod range;
 pub mod time;
 pub mod trouble;
 pub mod words;

@@ -1,0 +1,30 @@
+//! Which rows of a long table are shown, and links to those before and after.
+
+use leptos::prelude::*;
+
+use super::words::count;
+
+/// `101–200 of 900`; `0 of 900` where nothing fits.
+#[component]
+pub fn Range(
+    from: u64,
+    /// Rows on this page.
+    shown: u64,
+    /// Rows on a whole page.
+    page: u64,
+    total: Signal<u64>,
+    address: impl Fn(u64) -> String + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let said = move || match (shown, total.get()) {
+        (0, total) => format!("0 of {}", count(total)),
+        (_, total) => format!("{}–{} of {}", count(from + 1), count(from + shown), count(total.max(from + shown))),
+    };
+    view! {
+        <nav class="pages" aria-label="Pages">
+            {(from > 0).then(|| view! { <a class="button" href=address(from.saturating_sub(page))>"← Before"</a> })}
+            <span class="muted">{said}</span>
+            {move || (shown > 0 && from + shown < total.get()).then(|| view! { <a class="button" href=address(from + shown)>"After →"</a> })}
+        </nav>
+    }
+    .into_any()
+}
