@@ -10,9 +10,9 @@ use leptos_router::{
 };
 
 use crate::{
-    api::session::who,
+    api::ask::{Answer, Question},
     pages::{job::Job, jobs::Jobs, not_found::NotFound, submit::Submit},
-    ui::time::provide_zone,
+    ui::{erase::Erase, loaded::loaded, time::provide_zone},
 };
 
 /// The whole document, for the server.
@@ -34,7 +34,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </body>
         </html>
     }
-    .into_any()
+    .erase()
 }
 
 /// All pages. They are sent only when their data is there, so they are whole without WebAssembly.
@@ -49,7 +49,7 @@ pub fn App() -> impl IntoView {
             <div class="frame">
                 <Rail/>
                 <main id="main" tabindex="-1">
-                    <Routes fallback=|| view! { <NotFound/> }>
+                    <Routes fallback=|| view! { <NotFound/> }.erase()>
                         <Route path=StaticSegment("") view=Jobs ssr=SsrMode::Async/>
                         <Route path=path!("/jobs") view=Jobs ssr=SsrMode::Async/>
                         <Route path=path!("/submit") view=Submit ssr=SsrMode::Async/>
@@ -59,7 +59,7 @@ pub fn App() -> impl IntoView {
             </div>
         </Router>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -84,23 +84,22 @@ fn Rail() -> impl IntoView {
             <Person/>
         </nav>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
 fn Person() -> impl IntoView {
-    let who = Resource::new(|| (), |()| who());
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                who.await.ok().flatten().map(|viewer| view! {
-                    <form class="person" method="post" action="/sign-out">
-                        <span class="person-name">{viewer.name}</span>
-                        <button class="button" data-look="small" type="submit">"Sign out"</button>
-                    </form>
-                })
-            })}
-        </Suspense>
-    }
-    .into_any()
+    loaded(
+        || Question::Who,
+        |answer| match answer {
+            Answer::Who(Some(viewer)) => view! {
+                <form class="person" method="post" action="/sign-out">
+                    <span class="person-name">{viewer.name}</span>
+                    <button class="button" data-look="small" type="submit">"Sign out"</button>
+                </form>
+            }
+            .erase(),
+            _ => ().into_any(),
+        },
+    )
 }

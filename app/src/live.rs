@@ -187,7 +187,7 @@ impl Listener {
         let heard = Rc::clone(&newest);
         let on_message = Closure::new(move |message: MessageEvent| {
             let Some(text) = message.data().as_string() else { return };
-            match serde_json::from_str(&text) {
+            match serde_json::from_slice(text.as_bytes()) {
                 Ok(news) => {
                     heard.set(Some(js_sys::Date::now()));
                     take(news);

@@ -1,11 +1,13 @@
-//! Jobs: list, one job, and what a person can do to it.
+//! Jobs: what the pages of the list and of one job are drawn from, and what a person can do to a job.
 
-use control::{job::Phase, live::JobDetail, plugin::KindInfo};
+use control::{live::JobDetail, plugin::KindInfo};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{api::error::ApiError, jobs::search::JobsPage};
+use crate::api::error::ApiError;
 
+/// How many jobs the list looks through; older ones are found by nobody.
+pub const LOOKED: u32 = 10_000;
 /// Points of each series on the first paint; more than a chart has pixels on most screens.
 pub const WIDTH: u32 = 900;
 
@@ -31,25 +33,8 @@ pub struct JobPage {
     pub laws: Vec<KindInfo>,
 }
 
-/// The newest jobs that fit, at most `show` of them, and those that need a person.
-#[server(prefix = "/api/fn", endpoint = "jobs")]
-pub async fn jobs(#[server(default)] text: String, phase: Option<Phase>, show: usize) -> Result<JobsPage, ApiError> {
-    let (backend, _) = crate::backend::signed_in()?;
-    let now = crate::backend::clock();
-    // How many are looked through; older ones are found by nobody.
-    let (seq, all) = crate::backend::answer(backend.jobs(10_000).await)?;
-    Ok(JobsPage::cut(crate::jobs::search::Search { text, phase, show }, all, seq, now))
-}
-
-/// One job with all that its page shows at first.
-#[server(prefix = "/api/fn", endpoint = "job")]
-pub async fn job(id: String) -> Result<JobPage, ApiError> {
-    let (backend, _) = crate::backend::signed_in()?;
-    let detail = crate::backend::answer(backend.job(&id, WIDTH).await)?;
-    let used = |info: &KindInfo| detail.loops.iter().any(|one| one.kind == info.kind);
-    let laws = backend.catalog().controllers.into_iter().filter(used).collect();
-    Ok(JobPage { now: crate::backend::clock(), detail, laws })
-}
+/// Where forms post to `command`.
+pub const COMMAND: &str = "/api/fn/command";
 
 /// Suspends, resumes, stops or terminates.
 #[server(prefix = "/api/fn", endpoint = "command")]

@@ -1,10 +1,11 @@
-//! The server functions: doors, not rooms. Each takes, calls the backend and returns.
+//! The server functions: doors, not rooms. `ask` is for all that is read; what changes something has a door of its own,
+//! since a plain form must be able to post to it.
 
+pub mod ask;
 pub mod error;
 pub mod items;
 pub mod jobs;
 pub mod logs;
 pub mod results;
-pub mod session;
 pub mod submission;
 pub mod tuning;

@@ -1,10 +1,7 @@
 //! What workers made: parts of a picture, or texts with how they begin.
 
 use control::live::ItemView;
-use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
-
-use crate::api::error::ApiError;
 
 /// Parts of a picture on the page; one of more parts is better joined by its own program.
 pub const TILES: u32 = 4096;
@@ -30,20 +27,19 @@ pub fn is_picture(item: &ItemView) -> bool {
 }
 
 /// All tiles, or some rows in workload order.
-#[server(prefix = "/api/fn", endpoint = "results")]
-pub async fn results(id: String, from: u64) -> Result<ResultsPage, ApiError> {
-    let (backend, _) = crate::backend::signed_in()?;
+#[cfg(feature = "ssr")]
+pub async fn read(backend: &dyn crate::backend::Backend, id: &str, from: u64) -> Result<ResultsPage, crate::api::error::ApiError> {
     let done = Some(control::live::ItemState::Done);
-    let first = crate::backend::answer(backend.items(&id, done, from, SHOWN).await)?;
+    let first = backend.items(id, done, from, SHOWN).await?;
     if first.iter().any(is_picture) {
-        let tiles = crate::backend::answer(backend.items(&id, done, 0, TILES).await)?;
+        let tiles = backend.items(id, done, 0, TILES).await?;
         return Ok(ResultsPage { tiles, rows: Vec::new() });
     }
     if first.is_empty() {
         return Ok(ResultsPage::default());
     }
     let indexes: Vec<u64> = first.iter().map(|item| item.index).collect();
-    let starts = crate::backend::answer(backend.excerpts(&id, &indexes).await)?;
+    let starts = backend.excerpts(id, &indexes).await?;
     let rows = first.into_iter().zip(starts).map(|(item, starts)| ResultView { item, starts }).collect();
     Ok(ResultsPage { tiles: Vec::new(), rows })
 }

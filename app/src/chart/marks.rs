@@ -7,7 +7,13 @@ use super::{
     kinds::span,
     view::{Cursor, left_of},
 };
-use crate::{live::JobLive, ui::words};
+use crate::{
+    live::JobLive,
+    ui::{
+        erase::{Erase, each},
+        words,
+    },
+};
 
 /// Shape and word of a kind of mark.
 pub fn look(kind: MarkKind) -> (&'static str, &'static str) {
@@ -38,6 +44,11 @@ pub fn sentence(mark: &Mark) -> (String, String) {
     }
 }
 
+/// By which a mark is told from others in a list.
+pub fn name(mark: &Mark) -> String {
+    format!("{} {} {} {}", mark.at, mark.kind as u8, mark.loop_name.as_deref().unwrap_or_default(), mark.text)
+}
+
 /// The row of marks below the charts, and the sentence of the chosen one.
 #[component]
 pub fn Marks() -> impl IntoView {
@@ -45,7 +56,6 @@ pub fn Marks() -> impl IntoView {
     let Cursor(cursor) = expect_context();
     let chosen = RwSignal::new(None::<Mark>);
     let shown = Memo::new(move |_| live.marks.read().iter().filter(|mark| worth_showing(mark)).cloned().collect::<Vec<_>>());
-    let key = |mark: &Mark| (mark.at, mark.kind as u8, mark.loop_name.clone(), mark.text.clone());
     let one = move |mark: Mark| {
         let (at, kind) = (mark.at, mark.kind);
         let (lead, rest) = sentence(&mark);
@@ -60,25 +70,27 @@ pub fn Marks() -> impl IntoView {
                 {look(kind).0}
             </button>
         }
+        .erase()
     };
     let legend: Vec<_> = [MarkKind::More, MarkKind::Fewer, MarkKind::Tuned, MarkKind::Failure]
         .into_iter()
         .map(|kind| {
             let (shape, word) = look(kind);
             view! { <span class="legend-entry" data-kind=word><span class="mark-shape" aria-hidden="true">{shape}</span>{word}</span> }
+                .erase()
         })
         .collect();
     view! {
         <section class="chart marks">
             <div class="chart-head"><h2>"Decisions and events"</h2><div class="legend">{legend}</div></div>
-            <div class="marks-row"><For each=move || shown.get() key=key children=one/></div>
+            <div class="marks-row">{each(shown, name, one)}</div>
             <p class="mark-said" role="status">
                 {move || chosen.get().map(|mark| {
                     let (lead, rest) = sentence(&mark);
-                    view! { <span>{words::clock(mark.at, live.zone.get())} " " <b>{lead}</b> " " {rest}</span> }
+                    view! { <span>{words::clock(mark.at, live.zone.get())} " " <b>{lead}</b> " " {rest}</span> }.erase()
                 })}
             </p>
         </section>
     }
-    .into_any()
+    .erase()
 }

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::kinds::ChartKind;
-use crate::{live::JobLive, ui::words};
+use crate::{
+    live::JobLive,
+    ui::{erase::Erase, words},
+};
 
 /// Rows shown; every value is in the CSV.
 const ROWS: usize = 30;
@@ -20,7 +23,7 @@ pub fn ChartTable(kind: ChartKind) -> impl IntoView {
         }
         rows(live, kind)
     });
-    let head: Vec<_> = kind.columns().iter().map(|(_, label)| view! { <th scope="col" class="num">{*label}</th> }).collect();
+    let head: Vec<_> = kind.columns().iter().map(|(_, label)| view! { <th scope="col" class="num">{*label}</th> }.erase()).collect();
     let id = live.id.get_value();
     let file = move |end: &str| format!("{id}-{}.{end}", kind.word());
     let csv = format!("/jobs/{}/series.csv?chart={}", live.id.get_value(), kind.word());
@@ -39,15 +42,15 @@ pub fn ChartTable(kind: ChartKind) -> impl IntoView {
                     <thead><tr><th scope="col">"Time"</th>{head}</tr></thead>
                     <tbody>
                         {move || rows.get().into_iter().map(|row| {
-                            let cells: Vec<_> = row.1.into_iter().map(|cell| view! { <td class="num">{cell}</td> }).collect();
-                            view! { <tr><td>{row.0}</td>{cells}</tr> }
-                        }).collect_view()}
+                            let cells: Vec<_> = row.1.into_iter().map(|cell| view! { <td class="num">{cell}</td> }.erase()).collect();
+                            view! { <tr><td>{row.0}</td>{cells}</tr> }.erase()
+                        }).collect::<Vec<_>>()}
                     </tbody>
                 </table>
             </div>
         </details>
     }
-    .into_any()
+    .erase()
 }
 
 fn rows(live: JobLive, kind: ChartKind) -> Vec<(String, Vec<String>)> {

@@ -10,7 +10,10 @@ use super::{
     palette::Palette,
     table::ChartTable,
 };
-use crate::{live::JobLive, ui::words};
+use crate::{
+    live::JobLive,
+    ui::{erase::Erase, words},
+};
 
 /// Widest window for each width of the server's picture, CSS pixels: it stands where the canvas will,
 /// nearly as wide, so that nothing moves when the canvas takes over. The differences are those of the style sheet.
@@ -51,13 +54,13 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
         .iter()
         .map(|(ink, look, words)| {
             let color = format!("color:var({})", ink.token());
-            view! { <span class="legend-entry"><i data-look=*look style=color aria-hidden="true"></i>{*words}</span> }
+            view! { <span class="legend-entry"><i data-look=*look style=color aria-hidden="true"></i>{*words}</span> }.erase()
         })
         .collect();
     let first = move |width: u32| format!("/jobs/{}/chart/{}.svg?width={width}", live.id.get_value(), kind.word());
     let widths: Vec<_> = FIRST_WIDTHS
         .into_iter()
-        .map(|(window, width)| view! { <source media=format!("(max-width: {window}px)") srcset=first(width)/> })
+        .map(|(window, width)| view! { <source media=format!("(max-width: {window}px)") srcset=first(width)/> }.erase())
         .collect();
     view! {
         <section class="chart" data-kind=kind.word()>
@@ -75,7 +78,7 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
             <ChartTable kind/>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// The focusable plot: pointer and arrow keys move the crosshair of all charts.
@@ -114,7 +117,7 @@ fn Plot(kind: ChartKind, live: JobLive, children: Children) -> impl IntoView {
             ></div>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The newest values in words.
@@ -138,7 +141,7 @@ pub fn Readout() -> impl IntoView {
         let at = cursor.get().unwrap_or_else(|| live.summary.read().ended_at.unwrap_or_else(|| live.now.get()));
         readout(&live.series.read(), at, live.zone.get())
     };
-    view! { <p class="readout" role="status" aria-live=move || if cursor.get().is_some() { "polite" } else { "off" }>{said}</p> }.into_any()
+    view! { <p class="readout" role="status" aria-live=move || if cursor.get().is_some() { "polite" } else { "off" }>{said}</p> }.erase()
 }
 
 /// Paints whenever something changed, at most once an animation frame. True once it was painted.

@@ -3,6 +3,8 @@
 use control::form::{Field, FieldKind};
 use leptos::prelude::*;
 
+use crate::ui::erase::Erase;
+
 use super::names;
 
 /// Label and help and error around any input that has `id=name`.
@@ -19,13 +21,13 @@ pub fn Row(
     let wrong = error.is_some().to_string();
     view! {
         <div class="field" data-wrong=wrong>
-            <label for=name.clone()>{label} {unit.map(|unit| view! { <span class="unit">{format!(" {unit}")}</span> })}</label>
+            <label for=name.clone()>{label} {unit.map(|unit| view! { <span class="unit">{format!(" {unit}")}</span> }.erase())}</label>
             {children()}
-            {help.map(|help| view! { <p class="help" id=format!("{name}-help")>{help}</p> })}
-            {error.map(|error| view! { <p class="error" id=format!("{name}-error")>{error}</p> })}
+            {help.map(|help| view! { <p class="help" id=format!("{name}-help")>{help}</p> }.erase())}
+            {error.map(|error| view! { <p class="error" id=format!("{name}-error")>{error}</p> }.erase())}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The ids of help and error, for `aria-describedby`.
@@ -57,7 +59,7 @@ pub fn TextRow(
             />
         </Row>
     }
-    .into_any()
+    .erase()
 }
 
 /// A field that a plugin declared.
@@ -78,7 +80,7 @@ pub fn FieldRow(
             {input(&field, name, value, described, wrong)}
         </Row>
     }
-    .into_any()
+    .erase()
 }
 
 /// The declared help, with the bounds in words.
@@ -104,7 +106,7 @@ fn input(field: &Field, name: String, value: String, described: Option<String>, 
                 inner_html=escaped(&value)
             ></textarea>
         }
-        .into_any(),
+        .erase(),
         FieldKind::Bool => choice(name, &["true".to_owned(), "false".to_owned()], &["yes", "no"], value, described, wrong),
         FieldKind::Choice(options) => {
             let labels: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -113,7 +115,7 @@ fn input(field: &Field, name: String, value: String, described: Option<String>, 
         FieldKind::Text => view! {
             <input id=name.clone() name=name type=if field.secret { "password" } else { "text" } value=value aria-invalid=wrong aria-describedby=described/>
         }
-        .into_any(),
+        .erase(),
         FieldKind::Number | FieldKind::Integer => {
             let mode = if matches!(field.kind, FieldKind::Integer) { "numeric" } else { "decimal" };
             view! {
@@ -122,7 +124,7 @@ fn input(field: &Field, name: String, value: String, described: Option<String>, 
                     step="any" aria-invalid=wrong aria-describedby=described
                 />
             }
-            .into_any()
+            .erase()
         }
     }
 }
@@ -138,14 +140,12 @@ fn choice(
     let options: Vec<_> = options
         .iter()
         .zip(labels)
-        .map(|(option, label)| {
-            view! { <option value=option.clone() selected=*option == value>{(*label).to_owned()}</option> }
-        })
+        .map(|(option, label)| view! { <option value=option.clone() selected=*option == value>{(*label).to_owned()}</option> }.erase())
         .collect();
     view! {
         <select id=name.clone() name=name aria-invalid=wrong aria-describedby=described>{options}</select>
     }
-    .into_any()
+    .erase()
 }
 
 /// Text as the content of a textarea: a text node of its own would show an empty value as a space.

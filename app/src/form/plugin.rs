@@ -4,6 +4,8 @@
 use control::{form::Field, plugin::KindInfo};
 use leptos::prelude::*;
 
+use crate::ui::erase::Erase;
+
 use super::{
     field::{FieldRow, Row},
     names,
@@ -30,10 +32,12 @@ pub fn PluginChoice(
     let error = filled.error(&name);
     let options: Vec<_> = kinds
         .iter()
-        .map(|info| view! { <option value=info.kind.clone() selected=info.kind == chosen>{info.title.clone()}</option> })
+        .map(|info| view! { <option value=info.kind.clone() selected=info.kind == chosen>{info.title.clone()}</option> }.erase())
         .collect();
-    let groups: Vec<_> =
-        kinds.into_iter().map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info open filled=filled.clone()/> }).collect();
+    let groups: Vec<_> = kinds
+        .into_iter()
+        .map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info open filled=filled.clone()/> }.erase())
+        .collect();
     view! {
         <div class="kinds">
             <Row name=name.clone() label error>
@@ -42,7 +46,7 @@ pub fn PluginChoice(
             {groups}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// All fields of one kind: `open` of them at once, the others in a fold that is open when one of them
@@ -61,14 +65,14 @@ pub fn KindFields(at: String, info: KindInfo, open: usize, filled: Filled) -> im
         let row = |field: Field| {
             let name = format!("{at}.{}", field.name);
             let (value, error) = (filled.typed(&name), filled.error(&name));
-            view! { <FieldRow field name value error/> }
+            view! { <FieldRow field name value error/> }.erase()
         };
         fields.into_iter().map(row).collect()
     };
     let own = rows(own);
     let more = (!more.is_empty()).then(|| {
         let words = if guarded { "Parameters and guards" } else { "More settings" };
-        view! { <details class="guards" open=wanted><summary>{words}</summary><div class="fields">{rows(more)}</div></details> }
+        view! { <details class="guards" open=wanted><summary>{words}</summary><div class="fields">{rows(more)}</div></details> }.erase()
     });
     view! {
         <fieldset class="kind">
@@ -78,5 +82,5 @@ pub fn KindFields(at: String, info: KindInfo, open: usize, filled: Filled) -> im
             {more}
         </fieldset>
     }
-    .into_any()
+    .erase()
 }

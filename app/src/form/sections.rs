@@ -3,6 +3,8 @@
 use control::plugin::{Catalog, KindInfo};
 use leptos::prelude::*;
 
+use crate::ui::erase::Erase;
+
 use super::{
     field::{Row, TextRow, escaped},
     plugin::{KindFields, PluginChoice},
@@ -23,6 +25,7 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
                 {label}
             </label>
         }
+        .erase()
     };
     let error = filled.error("workload.source");
     let wrong = |name: &str| filled.error(name).is_some().then_some("true");
@@ -36,7 +39,7 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
                     <legend>"Where they come from"</legend>
                     {radio("inline", "Typed here")} {radio("upload", "A file")} {radio("url", "An address")}
                 </fieldset>
-                {error.map(|error| view! { <p class="error">{error}</p> })}
+                {error.map(|error| view! { <p class="error">{error}</p> }.erase())}
                 <div class="source" data-source="inline">
                     <Row name="workload.items" label="Items" help="One a line. A worker takes each as it is written here."
                         error=filled.error("workload.items")>
@@ -62,21 +65,21 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Bounds and start.
 #[component]
 pub fn Replicas(filled: Filled) -> impl IntoView {
     let number = |name: &'static str, label: &'static str, default: &'static str| {
-        view! { <TextRow name label kind="number" value=filled.value(name, default) error=filled.error(name)/> }
+        view! { <TextRow name label kind="number" value=filled.value(name, default) error=filled.error(name)/> }.erase()
     };
     view! {
         {number("replicas.min", "Fewest replicas", "1")}
         {number("replicas.max", "Most replicas", "8")}
         {number("replicas.initial", "Replicas at the start", "1")}
     }
-    .into_any()
+    .erase()
 }
 
 /// One control loop. The second is off until its box is ticked, and folded away as long as it is off.
@@ -87,7 +90,7 @@ pub fn Loop(place: usize, catalog: Catalog, metrics: Vec<(String, Vec<String>)>,
     let ticked = filled.checked(&on, false);
     let row = |part: &str, label: &'static str, default: &'static str, help: &'static str, kind: &'static str| {
         let name = at(part);
-        view! { <TextRow name=name.clone() label kind value=filled.value(&name, default) help error=filled.error(&name)/> }
+        view! { <TextRow name=name.clone() label kind value=filled.value(&name, default) help error=filled.error(&name)/> }.erase()
     };
     let unusual = |part: &str, usual: &str| filled.typed(&at(part)).is_some_and(|typed| typed != usual);
     let wrong = ["name", "metric", "interval_s", "actuator"].into_iter().any(|part| filled.wrong(&at(part)));
@@ -106,9 +109,10 @@ pub fn Loop(place: usize, catalog: Catalog, metrics: Vec<(String, Vec<String>)>,
             </div>
             <PluginChoice at=at("actuator") label="What it moves" kinds=catalog.actuators open=0 filled=filled.clone()/>
         </details>
-    };
+    }
+    .erase();
     if first {
-        return view! { <section class="card"><header><h2>"Controller"</h2></header><div class="body">{fields}</div></section> }.into_any();
+        return view! { <section class="card"><header><h2>"Controller"</h2></header><div class="body">{fields}</div></section> }.erase();
     }
     view! {
         <Fold title="Second controller" about="none, unless you add one" open=ticked || filled.wrong(&format!("loops.{place}."))>
@@ -121,7 +125,7 @@ pub fn Loop(place: usize, catalog: Catalog, metrics: Vec<(String, Vec<String>)>,
             </div>
         </Fold>
     }
-    .into_any()
+    .erase()
 }
 
 /// What a loop reads when nothing is chosen.
@@ -134,7 +138,7 @@ fn Metric(name: String, metrics: Vec<(String, Vec<String>)>, filled: Filled) -> 
     let error = filled.error(&name);
     let wrong = error.is_some().then_some("true");
     let known = metrics.iter().any(|(_, names)| names.contains(&chosen));
-    let option = |one: String| view! { <option value=one.clone() selected=one == chosen>{one.clone()}</option> };
+    let option = |one: String| view! { <option value=one.clone() selected=one == chosen>{one.clone()}</option> }.erase();
     let other = (!known).then(|| option(chosen.clone()));
     let options: Vec<_> = metrics.into_iter().flat_map(|(_, names)| names).map(option).collect();
     view! {
@@ -142,7 +146,7 @@ fn Metric(name: String, metrics: Vec<(String, Vec<String>)>, filled: Filled) -> 
             <select id=name.clone() name=name aria-invalid=wrong>{other}{options}</select>
         </Row>
     }
-    .into_any()
+    .erase()
 }
 
 /// A card that most people need not open: it says what holds without them.
@@ -154,7 +158,7 @@ fn Fold(title: &'static str, about: &'static str, open: bool, children: Children
             <div class="body">{children()}</div>
         </details>
     }
-    .into_any()
+    .erase()
 }
 
 /// Any number of monitors; those that need nothing from the user are on at first.
@@ -173,15 +177,16 @@ pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
                         <input type="checkbox" class="switch" id=name.clone() name=name.clone() checked=filled.checked(&name, needs_nothing)/>
                         {info.title.clone()}
                     </label>
-                    {error.map(|error| view! { <p class="error">{error}</p> })}
+                    {error.map(|error| view! { <p class="error">{error}</p> }.erase())}
                     <div class="optional-body">
                         <KindFields at=format!("monitors.{}", info.kind) info open=usize::MAX filled=filled.clone()/>
                     </div>
                 </div>
             }
+            .erase()
         })
         .collect();
-    view! { <Fold title="Monitors" about="what is measured" open=wrong>{list}</Fold> }.into_any()
+    view! { <Fold title="Monitors" about="what is measured" open=wrong>{list}</Fold> }.erase()
 }
 
 /// How items are handed out.
@@ -206,5 +211,5 @@ pub fn Queue(filled: Filled) -> impl IntoView {
             </div>
         </Fold>
     }
-    .into_any()
+    .erase()
 }

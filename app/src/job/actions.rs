@@ -2,48 +2,51 @@
 //! The question is a popover: Escape and a click beside it close it, by the browser alone.
 
 use control::job::Phase;
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 
-use crate::{api::jobs::Command, live::JobLive};
+use crate::{
+    api::jobs::COMMAND,
+    live::JobLive,
+    ui::{
+        erase::{Erase, When},
+        post::{Post, PostForm},
+    },
+};
 
 /// Suspend or resume, stop, terminate; submit again or delete once the job has ended.
 #[component]
 pub fn Actions() -> impl IntoView {
     let live: JobLive = expect_context();
-    let action = ServerAction::<Command>::new();
+    let post = Post::default();
     let phase = Memo::new(move |_| live.summary.read().phase);
-    let error = move || {
-        let said = action.value().get()?.err()?;
-        Some(view! { <p class="error" role="alert">{said.to_string()}</p> })
-    };
     let is = move |one: Phase| move || phase.get() == one;
     view! {
         <div class="acts">
-            <Show when=is(Phase::Running)><Act action command="suspend" label="Suspend"/></Show>
-            <Show when=is(Phase::Suspended)><Act action command="resume" label="Resume" look="primary"/></Show>
-            <Show when=move || matches!(phase.get(), Phase::Created | Phase::Running | Phase::Suspended)>
-                <Act action command="stop" label="Stop"/>
-            </Show>
-            <Show when=move || !phase.get().ended()>
+            <When on=is(Phase::Running)><Act post command="suspend" label="Suspend"/></When>
+            <When on=is(Phase::Suspended)><Act post command="resume" label="Resume" look="primary"/></When>
+            <When on=move || matches!(phase.get(), Phase::Created | Phase::Running | Phase::Suspended)>
+                <Act post command="stop" label="Stop"/>
+            </When>
+            <When on=move || !phase.get().ended()>
                 <Confirm
                     id="terminate" label="Terminate…"
                     question="Replicas are killed at once. Work on the items that they hold is lost."
                 >
-                    <Act action command="terminate" label="Terminate now" look="danger"/>
+                    <Act post command="terminate" label="Terminate now" look="danger"/>
                 </Confirm>
-            </Show>
-            <Show when=move || phase.get().ended()>
+            </When>
+            <When on=move || phase.get().ended()>
                 <a class="button" href=format!("/submit?from={}", live.id.get_value())>"Submit again…"</a>
                 <Confirm id="delete" label="Delete…" question="The job is removed with its items, results, measurements and logs. Nothing brings them back.">
                     <form method="post" action=format!("/jobs/{}/delete", live.id.get_value())>
                         <button class="button" data-look="danger" type="submit">"Delete now"</button>
                     </form>
                 </Confirm>
-            </Show>
-            {error}
+            </When>
+            {move || post.refused()}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// A button, and the question behind it.
@@ -59,26 +62,20 @@ fn Confirm(id: &'static str, label: &'static str, question: &'static str, childr
             </div>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
-fn Act(
-    action: ServerAction<Command>,
-    command: &'static str,
-    label: &'static str,
-    #[prop(optional)] look: Option<&'static str>,
-) -> impl IntoView {
+fn Act(post: Post, command: &'static str, label: &'static str, #[prop(optional)] look: Option<&'static str>) -> impl IntoView {
     let live: JobLive = expect_context();
-    let pending = action.pending();
     view! {
-        <ActionForm action>
+        <PostForm post to=COMMAND>
             <input type="hidden" name="id" value=live.id.get_value()/>
             <input type="hidden" name="command" value=command/>
-            <button class="button" type="submit" disabled=move || pending.get() data-look=look>
+            <button class="button" type="submit" disabled=move || post.pending.get() data-look=look>
                 {label}
             </button>
-        </ActionForm>
+        </PostForm>
     }
-    .into_any()
+    .erase()
 }

@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::{live::JobLive, ui::time::Moment};
+use crate::{
+    live::JobLive,
+    ui::{erase::Erase, time::Moment},
+};
 
 /// The submission as JSON, and every loop's parameters with revision and author.
 #[component]
@@ -27,10 +30,11 @@ pub fn Configuration() -> impl IntoView {
                                 <pre class="code" tabindex="0">{running}</pre>
                                 {before.map(|before| view! {
                                     <details><summary>"Before this revision"</summary><pre class="code">{before}</pre></details>
-                                })}
+                                }.erase())}
                             </article>
                         }
-                    }).collect_view()}
+                        .erase()
+                    }).collect::<Vec<_>>()}
                 </div>
             </section>
             <section class="card">
@@ -39,5 +43,5 @@ pub fn Configuration() -> impl IntoView {
             </section>
         </div>
     }
-    .into_any()
+    .erase()
 }

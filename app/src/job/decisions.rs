@@ -4,9 +4,13 @@ use control::{decision::Decision, live::Mark};
 use leptos::prelude::*;
 
 use crate::{
-    chart::marks::{look, sentence},
+    chart::marks::{look, name, sentence},
     live::JobLive,
-    ui::{time::Moment, words::number},
+    ui::{
+        erase::{Erase, When, each},
+        time::Moment,
+        words::number,
+    },
 };
 
 /// Newest first.
@@ -26,19 +30,15 @@ pub fn Decisions() -> impl IntoView {
                     </tr>
                 </thead>
                 <tbody>
-                    <For
-                        each=move || newest.get()
-                        key=|mark| (mark.at, mark.kind as u8, mark.loop_name.clone(), mark.text.clone())
-                        children=|mark| view! { <Row mark/> }
-                    />
+                    {each(newest, name, |mark| view! { <Row mark/> }.erase())}
                 </tbody>
             </table>
-            <Show when=move || newest.read().is_empty()>
+            <When on=move || newest.read().is_empty()>
                 <p class="body muted">"No decisions yet."</p>
-            </Show>
+            </When>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -60,5 +60,5 @@ fn Row(mark: Mark) -> impl IntoView {
             <td class="num">{read(|d| d.revision.to_string())}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }

@@ -5,7 +5,10 @@ use leptos::prelude::*;
 
 use crate::{
     live::JobLive,
-    ui::words::{count, countdown, duration, number, percent, share},
+    ui::{
+        erase::Erase,
+        words::{count, countdown, duration, number, percent, share},
+    },
 };
 
 /// Done, deadline, replicas, item times, and what consumes or fails.
@@ -20,6 +23,7 @@ pub fn Facts() -> impl IntoView {
                 <dd class="v">{move || said.get().0} " " <small>{move || said.get().1}</small></dd>
             </div>
         }
+        .erase()
     };
     view! {
         <dl class="card facts">
@@ -30,7 +34,7 @@ pub fn Facts() -> impl IntoView {
             {fact("CPU", cpu)}
         </dl>
     }
-    .into_any()
+    .erase()
 }
 
 fn done(live: JobLive) -> (String, String) {

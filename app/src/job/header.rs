@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{actions::Actions, verdict::verdict};
 use crate::{
     live::JobLive,
-    ui::{badge::LiveBadge, chip::PhaseChip},
+    ui::{badge::LiveBadge, chip::PhaseChip, erase::Erase},
 };
 
 /// Breadcrumb, name, verdict and actions.
@@ -29,5 +29,5 @@ pub fn Header() -> impl IntoView {
             <Actions/>
         </header>
     }
-    .into_any()
+    .erase()
 }

@@ -1,15 +1,20 @@
 //! The items by state, a page at a time, and another life for the dead.
 
 use control::live::{ItemState, ItemView};
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::items::{Retry, items},
+    api::{
+        ask::{Answer, Question},
+        items::RETRY,
+    },
     live::JobLive,
     ui::{
+        erase::{Erase, When},
+        loaded::kept_fresh,
+        post::{Post, PostForm},
         range::Range,
-        trouble::Trouble,
         words::{bytes, count, duration},
     },
 };
@@ -24,27 +29,24 @@ pub fn Items() -> impl IntoView {
     let query = use_query_map();
     let state = Memo::new(move |_| query.read().get("state").and_then(|word| from_word(&word)));
     let from = Memo::new(move |_| query.read().get("from").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0));
-    let retry = ServerAction::<Retry>::new();
-    // Counts say that something changed; the page then reads its rows again.
+    let retry = Post::default();
+    let question = move || Question::Items { id: live.id.get_value(), state: state.get(), offset: from.get(), limit: PAGE };
+    // Counts and retries say that something changed; the page then reads its rows again.
     let counts = Memo::new(move |_| live.summary.read().items);
-    let rows = Resource::new(
-        move || (state.get(), from.get(), counts.get(), retry.version().get()),
-        move |(state, from, ..)| items(live.id.get_value(), state, from, PAGE),
-    );
+    let changes = Memo::new(move |changes: Option<&u64>| {
+        counts.track();
+        retry.answers.track();
+        changes.map_or(0, |changes| changes + 1)
+    });
     view! {
         <Filter state/>
         <RetryAll retry/>
-        <Transition fallback=|| view! { <p class="card body muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                let (state, from) = (state.get_untracked(), from.get_untracked());
-                match rows.await {
-                    Ok(rows) => view! { <Table rows state from retry/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Transition>
+        {kept_fresh(question, move || changes.get(), move |answer| match answer {
+            Answer::Items(rows) => view! { <Table rows state=state.get_untracked() from=from.get_untracked() retry/> }.erase(),
+            _ => ().into_any(),
+        })}
     }
-    .into_any()
+    .erase()
 }
 
 fn word(state: ItemState) -> &'static str {
@@ -89,17 +91,18 @@ fn Filter(state: Memo<Option<ItemState>>) -> impl IntoView {
                     {one.map_or("all", word)} " " <span class="muted">{move || count(number(live, one))}</span>
                 </a>
             }
+            .erase()
         })
         .collect();
-    view! { <nav class="filter" aria-label="Items by state">{links}</nav> }.into_any()
+    view! { <nav class="filter" aria-label="Items by state">{links}</nav> }.erase()
 }
 
 #[component]
-fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
+fn RetryAll(retry: Post) -> impl IntoView {
     let live: JobLive = expect_context();
     // An ended job goes on with them; its page has stopped listening, so it is loaded anew.
     Effect::new(move |_| {
-        if matches!(retry.value().get(), Some(Ok(_)))
+        if matches!(retry.answer.get(), Some(Ok(_)))
             && live.ended()
             && let Err(error) = window().location().reload()
         {
@@ -107,27 +110,27 @@ fn RetryAll(retry: ServerAction<Retry>) -> impl IntoView {
         }
     });
     let said = move || {
-        retry.value().get().map(|answer| match answer {
-            Ok(number) => view! { <span role="status">{format!("{} put back into the queue.", count(number))}</span> }.into_any(),
-            Err(error) => view! { <span class="error" role="alert">{error.to_string()}</span> }.into_any(),
+        retry.answer.get().map(|answer| match answer {
+            Ok(number) => view! { <span role="status">{format!("{} put back into the queue.", count(number.unwrap_or(0)))}</span> }.erase(),
+            Err(error) => view! { <span class="error" role="alert">{error.to_string()}</span> }.erase(),
         })
     };
     view! {
         <div class="acts">
-            <Show when=move || live.summary.read().items.dead != 0>
-                <ActionForm action=retry>
+            <When on=move || live.summary.read().items.dead != 0>
+                <PostForm post=retry to=RETRY>
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <button class="button" type="submit">{move || format!("Retry all {} dead", live.summary.read().items.dead)}</button>
-                </ActionForm>
-            </Show>
+                </PostForm>
+            </When>
             {said}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
-fn Table(rows: Vec<ItemView>, state: Option<ItemState>, from: u64, retry: ServerAction<Retry>) -> impl IntoView {
+fn Table(rows: Vec<ItemView>, state: Option<ItemState>, from: u64, retry: Post) -> impl IntoView {
     let live: JobLive = expect_context();
     let shown = rows.len() as u64;
     let none = shown == 0;
@@ -135,10 +138,11 @@ fn Table(rows: Vec<ItemView>, state: Option<ItemState>, from: u64, retry: Server
     let total = Signal::derive(move || number(live, state.filter(|_| !none)));
     let range = view! {
         <Range from=if none { 0 } else { from } shown page=u64::from(PAGE) total address=move |from| address(live, state, from)/>
-    };
+    }
+    .erase();
     if none {
         let said = state.map_or_else(|| "No items yet.".to_owned(), |state| format!("No item is {}.", word(state)));
-        return view! { <p class="card body muted">{said}</p> {range} }.into_any();
+        return view! { <p class="card body muted">{said}</p> {range} }.erase();
     }
     view! {
         <section class="card scroll">
@@ -151,16 +155,16 @@ fn Table(rows: Vec<ItemView>, state: Option<ItemState>, from: u64, retry: Server
                         <th scope="col" class="num">"Took"</th><th scope="col">"Result or error"</th>
                     </tr>
                 </thead>
-                <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }).collect_view()}</tbody>
+                <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }.erase()).collect::<Vec<_>>()}</tbody>
             </table>
         </section>
         {range}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
-fn Row(item: ItemView, retry: ServerAction<Retry>) -> impl IntoView {
+fn Row(item: ItemView, retry: Post) -> impl IntoView {
     let live: JobLive = expect_context();
     let tone = match item.state {
         ItemState::Done => "good",
@@ -169,16 +173,17 @@ fn Row(item: ItemView, retry: ServerAction<Retry>) -> impl IntoView {
     };
     let result = item.result_bytes.map(|size| {
         let href = format!("/jobs/{}/results/{}", live.id.get_value(), item.index);
-        view! { <a href=href rel="external">{bytes(size)} " " {item.result_type.clone()}</a> }
+        view! { <a href=href rel="external">{bytes(size)} " " {item.result_type.clone()}</a> }.erase()
     });
     let again = (item.state == ItemState::Dead).then(|| {
         view! {
-            <ActionForm action=retry>
+            <PostForm post=retry to=RETRY>
                 <input type="hidden" name="id" value=live.id.get_value()/>
                 <input type="hidden" name="index" value=item.index/>
                 <button class="button" data-look="small" type="submit" aria-label=format!("Retry item {}", item.index)>"Retry"</button>
-            </ActionForm>
+            </PostForm>
         }
+        .erase()
     });
     view! {
         <tr>
@@ -191,5 +196,5 @@ fn Row(item: ItemView, retry: ServerAction<Retry>) -> impl IntoView {
             <td class="wide">{result} <span class="error">{item.error}</span> {again}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }

@@ -10,6 +10,7 @@ use crate::{
         view::{ChartView, Cursor, Readout},
     },
     live::JobLive,
+    ui::erase::{Erase, each},
 };
 
 /// Charts left, tuning and why right; below each other on narrow screens.
@@ -22,14 +23,14 @@ pub fn LiveTab() -> impl IntoView {
         <div class="two">
             <div class="card charts">
                 <Readout/>
-                {ChartKind::ALL.into_iter().map(|kind| view! { <ChartView kind/> }).collect_view()}
+                {ChartKind::ALL.into_iter().map(|kind| view! { <ChartView kind/> }.erase()).collect::<Vec<_>>()}
                 <Marks/>
             </div>
             <div class="side">
-                <For each=move || names.get() key=String::clone children=|name| view! { <Tuning name/> }/>
+                {each(names, String::clone, |name| view! { <Tuning name/> }.erase())}
                 <Why/>
             </div>
         </div>
     }
-    .into_any()
+    .erase()
 }

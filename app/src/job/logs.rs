@@ -6,9 +6,15 @@ use leptos::{html, prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::logs::{LogChunk, LogStream, replica_log},
+    api::{
+        ask::{Answer, Question, ask},
+        logs::{LogChunk, LogStream},
+    },
     live::JobLive,
-    ui::trouble::Trouble,
+    ui::{
+        erase::{Erase, When, each},
+        loaded::loaded,
+    },
 };
 
 /// Between two looks for more.
@@ -33,29 +39,15 @@ pub fn Logs() -> impl IntoView {
         Some("stderr") => LogStream::Stderr,
         _ => LogStream::Stdout,
     });
-    let chunk = Resource::new(
-        move || (replica.get(), stream.get()),
-        move |(replica, stream)| async move {
-            match replica {
-                Some(replica) => Some(replica_log(live.id.get_value(), replica, stream, None).await),
-                None => None,
-            }
-        },
-    );
+    let question = move || Question::Log { id: live.id.get_value(), replica: replica.get(), stream: stream.get(), from: None };
     view! {
         <Picker ids replica stream/>
-        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                let (replica, stream) = (replica.get_untracked(), stream.get_untracked());
-                match (chunk.await, replica) {
-                    (Some(Ok(chunk)), Some(replica)) => view! { <Output replica stream chunk/> }.into_any(),
-                    (Some(Err(error)), _) => view! { <Trouble error/> }.into_any(),
-                    _ => view! { <p class="card empty muted">"No replica was started yet."</p> }.into_any(),
-                }
-            })}
-        </Transition>
+        {loaded(question, move |answer| match (answer, replica.get_untracked()) {
+            (Answer::Log(Some(chunk)), Some(replica)) => view! { <Output replica stream=stream.get_untracked() chunk/> }.erase(),
+            _ => view! { <p class="card empty muted">"No replica was started yet."</p> }.erase(),
+        })}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -71,22 +63,24 @@ fn Picker(ids: Memo<Vec<String>>, replica: Memo<Option<String>>, stream: Memo<Lo
                     {word(one)}
                 </a>
             }
+            .erase()
         })
         .collect();
     view! {
         <nav class="filter" aria-label="Streams">{streams}</nav>
         <nav class="filter" aria-label="Replicas">
-            <For each=move || ids.get() key=String::clone children=move |id| {
+            {each(ids, String::clone, move |id| {
                 let (short, me) = (id.rsplit('-').next().unwrap_or(&id).to_owned(), id.clone());
                 view! {
                     <a href=move || link(&id, stream.get()) class="mono" aria-current=move || (replica.get().as_deref() == Some(&me)).then_some("true")>
                         {short}
                     </a>
                 }
-            }/>
+                .erase()
+            })}
         </nav>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -104,7 +98,8 @@ fn Output(replica: String, stream: LogStream, chunk: LogChunk) -> impl IntoView 
             let (Some(id), Some(name), Some(from)) = (live.id.try_get_value(), replica.try_get_value(), next.try_get_value()) else {
                 return;
             };
-            if let Ok(chunk) = replica_log(id, name, stream, Some(from)).await {
+            let question = Question::Log { id, replica: Some(name), stream, from: Some(from) };
+            if let Ok(Answer::Log(Some(chunk))) = ask(question).await {
                 next.try_set_value(chunk.next);
                 if !chunk.text.is_empty() {
                     text.try_update(|text| keep(text, &chunk.text));
@@ -138,10 +133,10 @@ fn Output(replica: String, stream: LogStream, chunk: LogChunk) -> impl IntoView 
     view! {
         <section class="card">
             <pre class="log" node_ref=view hidden=move || text.read().is_empty() tabindex="0" aria-label="Output">{move || text.get()}</pre>
-            <Show when=move || text.read().is_empty()><p class="body muted">"Nothing was printed yet."</p></Show>
+            <When on=move || text.read().is_empty()><p class="body muted">"Nothing was printed yet."</p></When>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Appends, and cuts the head at a line when the page has enough.

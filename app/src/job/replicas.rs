@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     live::JobLive,
     ui::{
+        erase::{Erase, When, each},
         time::Moment,
         words::{bytes, count, percent},
     },
@@ -32,12 +33,12 @@ pub fn Replicas() -> impl IntoView {
                         <th scope="col" class="num">"Process"</th><th scope="col">"Output"</th>
                     </tr>
                 </thead>
-                <tbody><For each=move || ids.get() key=String::clone children=|id| view! { <Row id/> }/></tbody>
+                <tbody>{each(ids, String::clone, |id| view! { <Row id/> }.erase())}</tbody>
             </table>
-            <Show when=move || ids.read().is_empty()><p class="body muted">"No replica was started yet."</p></Show>
+            <When on=move || ids.read().is_empty()><p class="body muted">"No replica was started yet."</p></When>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -52,7 +53,7 @@ fn Row(id: String) -> impl IntoView {
         <tr>
             <th scope="row" class="mono">{label.clone()}</th>
             <td><span class="chip" data-tone=read(|r| tone(r.state).to_owned())>{read(state)}</span></td>
-            <td>{started.map(|at| view! { <Moment at/> })}</td>
+            <td>{started.map(|at| view! { <Moment at/> }.erase())}</td>
             <td class="mono">{read(|r| r.holds.join(", "))}</td>
             <td class="num">{read(|r| count(r.items_done))}</td>
             <td class="num">{read(|r| percent(r.cpu))}</td>
@@ -61,7 +62,7 @@ fn Row(id: String) -> impl IntoView {
             <td><a href=log aria-label=format!("Output of {label}")>"Log"</a></td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 fn state(replica: &ReplicaView) -> String {

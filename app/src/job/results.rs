@@ -2,16 +2,21 @@
 
 use control::live::ItemView;
 use leptos::{html, prelude::*};
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::hooks::{use_location, use_query_map};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlImageElement;
 
 use crate::{
-    api::results::{ResultView, SHOWN, TILES, is_picture, results},
+    api::{
+        ask::{Answer, Question},
+        results::{ResultView, SHOWN, TILES, is_picture},
+    },
     live::JobLive,
     ui::{
+        erase::Erase,
+        loaded::kept_fresh,
         range::Range,
-        trouble::Trouble,
+        search::Search,
         words::{bytes, count},
     },
 };
@@ -24,21 +29,17 @@ pub fn Results() -> impl IntoView {
     let columns = Memo::new(move |_| query.read().get("columns").and_then(|text| text.parse::<u32>().ok()).map(|n| n.clamp(1, 200)));
     let done = Memo::new(move |_| live.summary.read().items.done);
     let from = Memo::new(move |_| query.read().get("from").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0));
-    let found = Resource::new(move || (done.get(), from.get()), move |(_, from)| results(live.id.get_value(), from));
+    let question = move || Question::Results { id: live.id.get_value(), from: from.get() };
     let all = format!("/jobs/{}/results.tsv", live.id.get_value());
     view! {
         <p class="acts"><a class="button" href=all rel="external" download>"Download all (TSV)"</a></p>
-        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match found.await {
-                    Ok(found) if found.tiles.is_empty() => view! { <Table rows=found.rows from=from.get_untracked()/> }.into_any(),
-                    Ok(found) => view! { <Pictures rows=found.tiles columns/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Transition>
+        {kept_fresh(question, move || done.get(), move |answer| match answer {
+            Answer::Results(found) if found.tiles.is_empty() => view! { <Table rows=found.rows from=from.get_untracked()/> }.erase(),
+            Answer::Results(found) => view! { <Pictures rows=found.tiles columns/> }.erase(),
+            _ => ().into_any(),
+        })}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -82,9 +83,9 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
                         <img src=file.clone() alt=name.clone() decoding="async" on:load=move |_| measure()/>
                     </a>
                 }
-                .into_any()
+                .erase()
             } else {
-                view! { <i></i> }.into_any()
+                view! { <i></i> }.erase()
             }
         })
         .collect();
@@ -96,19 +97,19 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
             {tiles}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
 fn Columns(across: Signal<u32>) -> impl IntoView {
     view! {
-        <Form method="GET" action="" attr:class="inline-form">
+        <Search action=use_location().pathname.get_untracked()>
             <label for="columns">"Columns"</label>
             <input id="columns" name="columns" type="number" min="1" max="200" value=move || across.get()/>
             <button class="button" type="submit" name="tab" value="results">"Arrange"</button>
-        </Form>
+        </Search>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -116,7 +117,7 @@ fn Table(rows: Vec<ResultView>, from: u64) -> impl IntoView {
     let live: JobLive = expect_context();
     let id = live.id.get_value();
     if rows.is_empty() {
-        return view! { <p class="card empty muted">"No results yet. A worker writes one for each item that it completes."</p> }.into_any();
+        return view! { <p class="card empty muted">"No results yet. A worker writes one for each item that it completes."</p> }.erase();
     }
     let shown = rows.len() as u64;
     let rows: Vec<_> = rows
@@ -124,16 +125,17 @@ fn Table(rows: Vec<ResultView>, from: u64) -> impl IntoView {
         .map(|ResultView { item, starts }| {
             let href = format!("/jobs/{id}/results/{}", item.index);
             let size = item.result_bytes.map(bytes);
-            let nothing = size.is_none().then(|| view! { <span class="muted">"Nothing was written."</span> });
-            let file = size.map(|size| view! { <a href=href rel="external">{size} " " {item.result_type}</a> });
+            let nothing = size.is_none().then(|| view! { <span class="muted">"Nothing was written."</span> }.erase());
+            let file = size.map(|size| view! { <a href=href rel="external">{size} " " {item.result_type}</a> }.erase());
             view! {
                 <tr>
                     <td class="num" data-label="Index">{count(item.index)}</td>
                     <td class="mono cut" data-label="Item" title=item.item.clone()>{item.item.clone()}</td>
-                    <td class="wide">{starts.map(|text| view! { <pre class="excerpt">{text}</pre> })} {nothing}</td>
+                    <td class="wide">{starts.map(|text| view! { <pre class="excerpt">{text}</pre> }.erase())} {nothing}</td>
                     <td data-label="File">{file}</td>
                 </tr>
             }
+            .erase()
         })
         .collect();
     let address = move |from: u64| format!("/jobs/{}?tab=results&from={from}", live.id.get_value());
@@ -153,5 +155,5 @@ fn Table(rows: Vec<ResultView>, from: u64) -> impl IntoView {
         </section>
         <Range from shown page=u64::from(SHOWN) total address/>
     }
-    .into_any()
+    .erase()
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{chart::marks::worth_showing, live::JobLive};
+use crate::{chart::marks::worth_showing, live::JobLive, ui::erase::Erase};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tab {
@@ -66,7 +66,8 @@ pub fn Tabs(tab: Memo<Tab>) -> impl IntoView {
                     {one.title()} <span class="muted">{move || Some(number(one)).filter(|n| *n > 0).map(|n| format!(" {n}"))}</span>
                 </a>
             }
+            .erase()
         })
         .collect();
-    view! { <nav class="tabs" aria-label="Job">{links}</nav> }.into_any()
+    view! { <nav class="tabs" aria-label="Job">{links}</nav> }.erase()
 }

@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 
 use control::{form::Field, job::Phase, live::LoopView};
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 
 use super::tuning_field::TuningField;
 use crate::{
-    api::{error::ApiError, tuning::Tune},
+    api::{error::ApiError, tuning::TUNE},
     form::names,
     live::JobLive,
-    ui::time::Moment,
+    ui::{
+        erase::Erase,
+        post::{Post, PostForm},
+        time::Moment,
+    },
 };
 
 /// What is being edited: only what differs from the running tuning, and on which revision it stands.
@@ -23,7 +27,7 @@ pub struct Draft {
     /// Typed values by dotted name.
     pub edits: RwSignal<BTreeMap<String, String>>,
     pub base: RwSignal<u32>,
-    pub action: ServerAction<Tune>,
+    pub post: Post,
 }
 
 impl Draft {
@@ -33,7 +37,7 @@ impl Draft {
             values: Memo::new(move |_| running.with(|one| names::flat(&one.params))),
             edits: RwSignal::new(BTreeMap::new()),
             base: RwSignal::new(running.read_untracked().revision),
-            action: ServerAction::new(),
+            post: Post::default(),
         };
         Effect::new(move |_| draft.follow());
         draft
@@ -42,7 +46,7 @@ impl Draft {
     /// While nothing is edited the form follows what runs; edits go once they run themselves.
     fn follow(self) {
         let running = self.running.read().revision;
-        let applied = matches!(&*self.action.value().read(), Some(Ok(revision)) if *revision <= running);
+        let applied = matches!(&*self.post.answer.read(), Some(Ok(Some(revision))) if *revision <= u64::from(running));
         if applied && self.base.get_untracked() < running {
             self.edits.update(BTreeMap::clear);
         }
@@ -54,8 +58,8 @@ impl Draft {
     /// What is typed now stands on what runs now; what was said about an older state is no longer true.
     fn rebase(self) {
         self.base.set(self.running.read_untracked().revision);
-        if matches!(&*self.action.value().read_untracked(), Some(Err(_))) {
-            self.action.clear();
+        if matches!(&*self.post.answer.read_untracked(), Some(Err(_))) {
+            self.post.answer.set(None);
         }
     }
 
@@ -79,25 +83,25 @@ impl Draft {
 
     /// The message for one field of a refused tuning.
     pub fn error(self, name: &str) -> Option<String> {
-        let value = self.action.value().read();
-        let Some(Err(ApiError::Invalid { errors })) = &*value else { return None };
+        let answer = self.post.answer.read();
+        let Some(Err(ApiError::Invalid { errors })) = &*answer else { return None };
         let tail = format!(".{name}");
         errors.iter().find(|error| error.field == name || error.field.ends_with(&tail)).map(|error| error.message.clone())
     }
 
     /// Somebody else's revision runs, and what is typed here stands on an older one.
     fn overtaken(self) -> bool {
-        self.base.get() < self.running.read().revision && !self.edits.read().is_empty() && !self.action.pending().get()
+        self.base.get() < self.running.read().revision && !self.edits.read().is_empty() && !self.post.pending.get()
     }
 
     /// The server said so, before or instead of the live stream.
     fn conflict(self) -> bool {
-        matches!(&*self.action.value().read(), Some(Err(ApiError::Conflict { .. })))
+        matches!(&*self.post.answer.read(), Some(Err(ApiError::Conflict { .. })))
     }
 
     /// Whether some field that `of` picks was refused.
     fn refused(self, of: impl Fn(&str) -> bool) -> bool {
-        matches!(&*self.action.value().read(), Some(Err(ApiError::Invalid { errors })) if errors.iter().any(|error| of(&error.field)))
+        matches!(&*self.post.answer.read(), Some(Err(ApiError::Invalid { errors })) if errors.iter().any(|error| of(&error.field)))
     }
 }
 
@@ -123,7 +127,7 @@ pub fn Tuning(name: String) -> impl IntoView {
                 </div>
             </section>
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -145,10 +149,11 @@ fn Running(running: Memo<LoopView>) -> impl IntoView {
                         {format!("Revision {} {}, set by {} at ", one.revision, said.get(), one.author)} <Moment at=one.tuned_at/>
                     </span>
                 }
+                .erase()
             }}
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -157,15 +162,18 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
     let ended = move || live.ended();
     let (guards, own): (Vec<_>, Vec<_>) = fields.into_iter().partition(names::is_guard);
     let rows = |fields: Vec<Field>| -> Vec<_> {
-        fields.into_iter().map(|field| view! { <TuningField loop_name=name.clone() field draft/> }).collect()
+        fields.into_iter().map(|field| view! { <TuningField loop_name=name.clone() field draft/> }.erase()).collect()
     };
     let (own, guards) = (rows(own), (!guards.is_empty()).then(|| rows(guards)));
-    let guards = guards.map(|rows| view! { <details class="guards" prop:open=move || draft.refused(|name| name.contains("guards."))><summary>"Guards"</summary>{rows}</details> });
+    let guards = guards.map(|rows| {
+        view! { <details class="guards" prop:open=move || draft.refused(|name| name.contains("guards."))><summary>"Guards"</summary>{rows}</details> }
+            .erase()
+    });
     let next = move || draft.running.read().revision + 1;
-    let idle = move || draft.edits.read().is_empty() && !matches!(&*draft.action.value().read(), Some(Err(_)));
-    let blocked = move || draft.action.pending().get() || ended() || draft.overtaken() || draft.conflict();
+    let idle = move || draft.edits.read().is_empty() && !matches!(&*draft.post.answer.read(), Some(Err(_)));
+    let blocked = move || draft.post.pending.get() || ended() || draft.overtaken() || draft.conflict();
     view! {
-        <ActionForm action=draft.action>
+        <PostForm post=draft.post to=TUNE>
             <input type="hidden" name="id" value=live.id.get_value()/>
             <input type="hidden" name="loop_name" value=name/>
             <input type="hidden" name="base_revision" prop:value=move || draft.base.get().to_string() value=draft.base.get_untracked()/>
@@ -178,9 +186,9 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
                 </button>
                 <button class="button" type="button" hidden=idle on:click=move |_| draft.reset()>"Reset"</button>
             </div>
-        </ActionForm>
+        </PostForm>
     }
-    .into_any()
+    .erase()
 }
 
 /// Conflicts and refusals, in words.
@@ -198,19 +206,20 @@ fn Said(draft: Draft) -> impl IntoView {
                     </div>
                 </div>
             }
+            .erase()
         })
     };
     let refused = move || {
-        let error = draft.action.value().get()?.err()?;
+        let error = draft.post.answer.get()?.err()?;
         let said = match &error {
             ApiError::Invalid { .. } => "Not applied: look at the marked fields.".to_owned(),
             // The notice above says it, with what can be done.
             ApiError::Conflict { .. } if draft.overtaken() => return None,
             other => other.to_string(),
         };
-        (!draft.action.pending().get()).then(|| view! { <p class="error" role="alert">{said}</p> })
+        (!draft.post.pending.get()).then(|| view! { <p class="error" role="alert">{said}</p> }.erase())
     };
-    view! { {overtaken} {refused} }.into_any()
+    view! { {overtaken} {refused} }.erase()
 }
 
 /// Posts the values before this revision as a new one.
@@ -218,30 +227,27 @@ fn Said(draft: Draft) -> impl IntoView {
 fn Undo(name: String, draft: Draft) -> impl IntoView {
     let live: JobLive = expect_context();
     let name = StoredValue::new(name);
-    let action = ServerAction::<Tune>::new();
-    let error = move || {
-        let error = action.value().get()?.err()?;
-        Some(view! { <p class="error" role="alert">{error.to_string()}</p> })
-    };
+    let post = Post::default();
     move || {
         let (revision, previous) = draft.running.with(|one| (one.revision, one.previous.clone()));
         previous.filter(|_| !live.ended()).map(|previous| {
             let values: Vec<_> = names::flat(&previous)
                 .into_iter()
-                .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> })
+                .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> }.erase())
                 .collect();
             view! {
-                <ActionForm action attr:class="undo">
+                <PostForm post to=TUNE class="undo">
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <input type="hidden" name="loop_name" value=name.get_value()/>
                     <input type="hidden" name="base_revision" value=revision/>
                     {values}
-                    <button class="button" type="submit" disabled=move || action.pending().get()>
+                    <button class="button" type="submit" disabled=move || post.pending.get()>
                         {format!("Undo revision {revision}")}
                     </button>
-                    {error}
-                </ActionForm>
+                    {move || post.refused()}
+                </PostForm>
             }
+            .erase()
         })
     }
 }

@@ -3,6 +3,8 @@
 use control::form::{Field, FieldKind};
 use leptos::prelude::*;
 
+use crate::ui::erase::Erase;
+
 use super::tuning::Draft;
 use crate::form::{field::escaped, names};
 
@@ -25,7 +27,7 @@ pub fn TuningField(loop_name: String, field: Field, draft: Draft) -> impl IntoVi
                 <label for=id.clone()>{field.title.clone()}</label>
                 <span class="val">
                     {move || value.get()}
-                    {move || typed.get().map(|_| view! { " " <s aria-label="running now">{running.get()}</s> })}
+                    {move || typed.get().map(|_| view! { " " <s aria-label="running now">{running.get()}</s> }.erase())}
                     <span class="unit">{unit}</span>
                 </span>
             </div>
@@ -34,7 +36,7 @@ pub fn TuningField(loop_name: String, field: Field, draft: Draft) -> impl IntoVi
             <p class="error" id=format!("{id}-error")>{move || error.get()}</p>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -61,6 +63,7 @@ fn Inputs(
                         value=value.get_untracked() prop:value=move || value.get() on:input=typed
                     />
                 }
+                .erase()
             });
             view! {
                 <div class="number-and-slider">
@@ -71,7 +74,7 @@ fn Inputs(
                     {slider}
                 </div>
             }
-            .into_any()
+            .erase()
         }
         FieldKind::Bool => options(id, name, &["true".to_owned(), "false".to_owned()], value, typed),
         FieldKind::Choice(words) => options(id, name, &words, value, typed),
@@ -81,14 +84,14 @@ fn Inputs(
                 value=value.get_untracked() prop:value=move || value.get() on:input=typed
             />
         }
-        .into_any(),
+        .erase(),
         FieldKind::Lines | FieldKind::Map => view! {
             <textarea
                 id=id name=name rows="3" aria-describedby=described aria-invalid=wrong
                 inner_html=escaped(&value.get_untracked()) prop:value=move || value.get() on:input=typed
             ></textarea>
         }
-        .into_any(),
+        .erase(),
     }
 }
 
@@ -103,10 +106,10 @@ fn options(
         .iter()
         .map(|word| {
             let chosen = word.clone();
-            view! { <option value=word.clone() selected=move || value.get() == chosen>{word.clone()}</option> }
+            view! { <option value=word.clone() selected=move || value.get() == chosen>{word.clone()}</option> }.erase()
         })
         .collect();
-    view! { <select id=id name=name on:change=typed>{options}</select> }.into_any()
+    view! { <select id=id name=name on:change=typed>{options}</select> }.erase()
 }
 
 /// Where the slider ends: bounds that hold for every job would leave its handle at one end.

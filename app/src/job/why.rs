@@ -3,9 +3,12 @@
 use leptos::prelude::*;
 
 use crate::{
-    chart::marks::{look, sentence, worth_showing},
+    chart::marks::{look, name, sentence, worth_showing},
     live::JobLive,
-    ui::time::Moment,
+    ui::{
+        erase::{Erase, When, each},
+        time::Moment,
+    },
 };
 
 /// Sentences shown beside the charts.
@@ -22,28 +25,25 @@ pub fn Why() -> impl IntoView {
         <section class="card">
             <header><h2>"Why"</h2><a href=all>"All decisions"</a></header>
             <div class="body">
-                <Show when=move || newest.read().is_empty()>
+                <When on=move || newest.read().is_empty()>
                     <p class="muted">"Nothing was moved yet. Each decision will be explained here."</p>
-                </Show>
+                </When>
                 <ol class="feed">
-                    <For
-                        each=move || newest.get()
-                        key=|mark| (mark.at, mark.kind as u8, mark.loop_name.clone(), mark.text.clone())
-                        children=|mark| {
-                            let (shape, word) = look(mark.kind);
-                            let (lead, rest) = sentence(&mark);
-                            view! {
-                                <li data-kind=word>
-                                    <Moment at=mark.at/>
-                                    <span class="mark-shape" role="img" aria-label=word>{shape}</span>
-                                    <span><b>{lead}</b> " " {rest}</span>
-                                </li>
-                            }
+                    {each(newest, name, |mark| {
+                        let (shape, word) = look(mark.kind);
+                        let (lead, rest) = sentence(&mark);
+                        view! {
+                            <li data-kind=word>
+                                <Moment at=mark.at/>
+                                <span class="mark-shape" role="img" aria-label=word>{shape}</span>
+                                <span><b>{lead}</b> " " {rest}</span>
+                            </li>
                         }
-                    />
+                        .erase()
+                    })}
                 </ol>
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }

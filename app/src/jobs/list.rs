@@ -2,11 +2,12 @@
 
 use control::{job::Phase, live::JobSummary};
 use leptos::prelude::*;
-use leptos_router::components::Form;
 
 use super::{live::JobsLive, search::SHOWN};
 use crate::ui::{
     chip::PhaseChip,
+    erase::{Erase, When, each},
+    search::Search,
     time::zone,
     words::{about, count, date, percent, rfc3339, share},
 };
@@ -33,23 +34,25 @@ pub fn Table() -> impl IntoView {
                         <th scope="col">"Deadline"</th><th scope="col" class="num">"Replicas"</th><th scope="col">"Finished"</th>
                     </tr>
                 </thead>
-                <tbody><For each=move || shown.get() key=String::clone children=|id| view! { <Row id/> }/></tbody>
+                <tbody>{each(shown, String::clone, |id| view! { <Row id/> }.erase())}</tbody>
             </table>
         </section>
-        <Show when=none><p class="card body muted">"No job fits this filter."</p></Show>
+        <When on=none><p class="card body muted">"No job fits this filter."</p></When>
         <More shown=Signal::derive(move || shown.read().len()) found=Signal::derive(move || found.read().1)/>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
 fn Filter() -> impl IntoView {
     let live: JobsLive = expect_context();
     let search = live.search.get_value();
-    let options: Vec<_> =
-        PHASES.into_iter().map(|one| view! { <option value=one.word() selected=search.phase == Some(one)>{one.word()}</option> }).collect();
+    let options: Vec<_> = PHASES
+        .into_iter()
+        .map(|one| view! { <option value=one.word() selected=search.phase == Some(one)>{one.word()}</option> }.erase())
+        .collect();
     view! {
-        <Form method="GET" action="/jobs" attr:class="inline-form" attr:role="search">
+        <Search action="/jobs" role="search">
             <label for="q">"Find"</label>
             <input id="q" name="q" type="search" placeholder="name or id" value=search.text.clone()/>
             <label for="phase">"Phase"</label>
@@ -58,10 +61,10 @@ fn Filter() -> impl IntoView {
                 {options}
             </select>
             <button class="button" type="submit" name="show" value=SHOWN>"Show"</button>
-            {(!search.open()).then(|| view! { <a class="button" href="/jobs">"Show all"</a> })}
-        </Form>
+            {(!search.open()).then(|| view! { <a class="button" href="/jobs">"Show all"</a> }.erase())}
+        </Search>
     }
-    .into_any()
+    .erase()
 }
 
 /// `100 of 1 000`, and with a filter how many there are besides.
@@ -81,10 +84,10 @@ fn More(shown: Signal<usize>, found: Signal<usize>) -> impl IntoView {
     view! {
         <p class="pages">
             <span class="muted">{said}</span>
-            {move || (shown.get() < found.get()).then(|| view! { <a class="button" href=more.clone() data-noscroll="">"Show more"</a> })}
+            {move || (shown.get() < found.get()).then(|| view! { <a class="button" href=more.clone() data-noscroll="">"Show more"</a> }.erase())}
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -111,7 +114,7 @@ fn Row(id: String) -> impl IntoView {
                 <td data-label="Finished"><Finished job/></td>
             </tr>
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -136,5 +139,5 @@ fn deadline(job: &JobSummary, now: i64) -> String {
 fn Finished(job: RwSignal<JobSummary>) -> impl IntoView {
     let zone = zone();
     let ended = Memo::new(move |_| job.read().ended_at);
-    move || ended.get().map(|at| view! { <time datetime=rfc3339(at)>{date(at, zone.get())}</time> })
+    move || ended.get().map(|at| view! { <time datetime=rfc3339(at)>{date(at, zone.get())}</time> }.erase())
 }

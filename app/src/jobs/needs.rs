@@ -6,7 +6,10 @@ use leptos::prelude::*;
 use super::live::JobsLive;
 use crate::{
     job::verdict::{needs, verdict},
-    ui::chip::Tone,
+    ui::{
+        chip::Tone,
+        erase::{Erase, When},
+    },
 };
 
 /// Lines shown; the rest are counted.
@@ -62,7 +65,7 @@ pub fn Needs() -> impl IntoView {
     });
     let more = move || lines.read().len().saturating_sub(SHOWN);
     view! {
-        <Show when=move || !lines.read().is_empty()>
+        <When on=move || !lines.read().is_empty()>
             <section class="card needs">
                 <header><h2>"Needs a person"</h2><span class="muted">{move || lines.read().len()}</span></header>
                 <ul class="body">
@@ -75,13 +78,13 @@ pub fn Needs() -> impl IntoView {
                             <span class="grow">{line.sentence}</span>
                             <a class="button" href=line.href>{line.action}</a>
                         </li>
-                    }).collect_view()}
+                    }.erase()).collect::<Vec<_>>()}
                 </ul>
-                <Show when=move || more() != 0><p class="body muted">{move || format!("and {} more", more())}</p></Show>
+                <When on=move || more() != 0><p class="body muted">{move || format!("and {} more", more())}</p></When>
             </section>
-        </Show>
+        </When>
     }
-    .into_any()
+    .erase()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub const SHOWN: usize = 100;
 const NEEDED: usize = 100;
 
 /// `?q=well&phase=running&show=200`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     pub text: String,
     pub phase: Option<Phase>,

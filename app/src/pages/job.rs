@@ -5,7 +5,10 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::{
-    api::jobs::{JobPage, job},
+    api::{
+        ask::{Answer, Question},
+        jobs::JobPage,
+    },
     job::{
         configuration::Configuration,
         decisions::Decisions,
@@ -19,7 +22,7 @@ use crate::{
         tabs::{Tab, Tabs},
     },
     live::JobLive,
-    ui::trouble::Trouble,
+    ui::{erase::Erase, loaded::loaded},
 };
 
 /// `/jobs/:id?tab=…`.
@@ -27,18 +30,13 @@ use crate::{
 pub fn Job() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
-    let page = Resource::new(move || id.get(), job);
-    view! {
-        <Suspense fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match page.await {
-                    Ok(page) => view! { <Whole page/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Suspense>
-    }
-    .into_any()
+    loaded(
+        move || Question::Job { id: id.get() },
+        |answer| match answer {
+            Answer::Job(page) => view! { <Whole page=*page/> }.erase(),
+            _ => ().into_any(),
+        },
+    )
 }
 
 #[component]
@@ -54,14 +52,14 @@ fn Whole(page: JobPage) -> impl IntoView {
         <Facts/>
         <Tabs tab/>
         {move || match tab.get() {
-            Tab::Live => view! { <LiveTab/> }.into_any(),
-            Tab::Decisions => view! { <Decisions/> }.into_any(),
-            Tab::Replicas => view! { <Replicas/> }.into_any(),
-            Tab::Items => view! { <Items/> }.into_any(),
-            Tab::Results => view! { <Results/> }.into_any(),
-            Tab::Logs => view! { <Logs/> }.into_any(),
-            Tab::Configuration => view! { <Configuration/> }.into_any(),
+            Tab::Live => view! { <LiveTab/> }.erase(),
+            Tab::Decisions => view! { <Decisions/> }.erase(),
+            Tab::Replicas => view! { <Replicas/> }.erase(),
+            Tab::Items => view! { <Items/> }.erase(),
+            Tab::Results => view! { <Results/> }.erase(),
+            Tab::Logs => view! { <Logs/> }.erase(),
+            Tab::Configuration => view! { <Configuration/> }.erase(),
         }}
     }
-    .into_any()
+    .erase()
 }

@@ -5,33 +5,31 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::jobs::jobs,
+    api::ask::{Answer, Question},
     jobs::{
         list::Table,
         live::JobsLive,
         needs::Needs,
         search::{JobsPage, Search},
     },
-    ui::{badge::LiveBadge, trouble::Trouble},
+    ui::{badge::LiveBadge, erase::Erase, loaded::loaded},
 };
 
 /// `/` and `/jobs`.
 #[component]
 pub fn Jobs() -> impl IntoView {
     let query = use_query_map();
-    let page = Resource::new(move || Search::read(&query.read()), |search| jobs(search.text, search.phase, search.show));
     view! {
         <Title text="Jobs"/>
-        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match page.await {
-                    Ok(page) => view! { <Whole page/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Transition>
+        {loaded(
+            move || Question::Jobs(Search::read(&query.read())),
+            |answer| match answer {
+                Answer::Jobs(page) => view! { <Whole page/> }.erase(),
+                _ => ().into_any(),
+            },
+        )}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -46,12 +44,9 @@ fn Whole(page: JobsPage) -> impl IntoView {
             <LiveBadge age=live.age ended=Signal::stored(false)/>
             <a class="button" data-look="primary" href="/submit">"Submit a job"</a>
         </header>
-        <Show when=move || !none.get() fallback=|| view! { <Empty/> }>
-            <Needs/>
-            <Table/>
-        </Show>
+        {move || if none.get() { view! { <Empty/> }.erase() } else { view! { <Needs/> <Table/> }.erase() }}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -64,5 +59,5 @@ fn Empty() -> impl IntoView {
             <p class="muted">"Or see it at work: " <code>"cargo xtask demo"</code> " starts a job that draws a picture."</p>
         </section>
     }
-    .into_any()
+    .erase()
 }

@@ -3,10 +3,12 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::ui::erase::Erase;
+
 /// The page of unknown addresses.
 #[component]
 pub fn NotFound() -> impl IntoView {
-    view! { <Missing what="page at this address".to_owned()/> }.into_any()
+    view! { <Missing what="page at this address".to_owned()/> }.erase()
 }
 
 /// Says what is missing and leads back.
@@ -23,5 +25,5 @@ pub fn Missing(
             <p><a class="button" href="/jobs">"All jobs"</a></p>
         </section>
     }
-    .into_any()
+    .erase()
 }

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::ui::erase::Erase;
+
 /// Says where the link to sign in is.
 #[component]
 pub fn SignIn() -> impl IntoView {
@@ -14,5 +16,5 @@ pub fn SignIn() -> impl IntoView {
             <p class="muted">"A link signs one browser in. It works once, and for a quarter of an hour."</p>
         </section>
     }
-    .into_any()
+    .erase()
 }

@@ -6,40 +6,41 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::submission::{SubmitPage, submission},
+    api::{
+        ask::{Answer, Question},
+        submission::SubmitPage,
+    },
     form::{
         field::TextRow,
         plugin::PluginChoice,
         sections::{Loop, Monitors, Queue, Replicas, WorkloadSource},
         submitted::Filled,
     },
-    ui::{trouble::Trouble, words},
+    ui::{erase::Erase, loaded::loaded, words},
 };
 
 /// `/submit`.
 #[component]
 pub fn Submit() -> impl IntoView {
     let query = use_query_map();
-    let data = Resource::new(move || query.read().get("from"), submission);
     view! {
         <Title text="Submit a job"/>
-        <Suspense fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(page) => view! { <SubmitFields page/> }.into_any(),
-                    Err(error) => view! { <Trouble error/> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {loaded(
+            move || Question::Submission { from: query.read().get("from") },
+            |answer| match answer {
+                Answer::Submission(page) => view! { <SubmitFields page=*page/> }.erase(),
+                _ => ().into_any(),
+            },
+        )}
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
 fn SubmitFields(page: SubmitPage) -> impl IntoView {
     let filled = Filled::new(page.form);
     let from = page.from.map(|(id, name)| {
-        view! { <p class="muted">"Filled with the submission of " <a href=format!("/jobs/{id}")>{name}</a> ". That job stays as it is."</p> }
+        view! { <p class="muted">"Filled with the submission of " <a href=format!("/jobs/{id}")>{name}</a> ". That job stays as it is."</p> }.erase()
     });
     view! {
         <header class="head"><div class="grow"><h1>"Submit a job"</h1>{from}</div></header>
@@ -61,7 +62,7 @@ fn SubmitFields(page: SubmitPage) -> impl IntoView {
             <p class="acts"><button class="button" data-look="primary" type="submit">"Submit"</button></p>
         </form>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -78,7 +79,7 @@ fn Application(catalog: Catalog, filled: Filled) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Seconds to the wanted end, said again in minutes and hours while typing.
@@ -102,10 +103,10 @@ fn Deadline(filled: Filled) -> impl IntoView {
                 aria-describedby=format!("{NAME}-help {NAME}-error")
             />
             <p class="help" id=format!("{NAME}-help")>{said}</p>
-            {error.map(|error| view! { <p class="error" id=format!("{NAME}-error")>{error}</p> })}
+            {error.map(|error| view! { <p class="error" id=format!("{NAME}-error")>{error}</p> }.erase())}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// All problems on top, each leading to its field.
@@ -118,8 +119,8 @@ fn ErrorSummary(filled: Filled, labels: Vec<Option<String>>) -> impl IntoView {
             .into_iter()
             .zip(labels)
             .map(|(error, label)| {
-                let field = label.map(|label| view! { <a href=format!("#{}", error.field) rel="external">{label}</a> ": " });
-                view! { <li>{field} {error.message}</li> }
+                let field = label.map(|label| view! { <a href=format!("#{}", error.field) rel="external">{label}</a> ": " }.erase());
+                view! { <li>{field} {error.message}</li> }.erase()
             })
             .collect();
         view! {
@@ -128,5 +129,6 @@ fn ErrorSummary(filled: Filled, labels: Vec<Option<String>>) -> impl IntoView {
                 <ul>{lines}</ul>
             </div>
         }
+        .erase()
     })
 }

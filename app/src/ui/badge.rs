@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::words;
+use super::{erase::Erase, words};
 
 /// Above this many seconds without news the page says that it is stale.
 const STALE_S: f64 = 5.0;
@@ -25,7 +25,7 @@ pub fn LiveBadge(#[prop(into)] age: Signal<Option<f64>>, #[prop(into)] ended: Si
             {move || said(age.get(), ended.get()).1}
         </span>
     }
-    .into_any()
+    .erase()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use control::job::Phase;
 use leptos::prelude::*;
 
+use super::erase::Erase;
+
 /// How urgent something is; styled by `data-tone`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -45,5 +47,5 @@ pub fn PhaseChip(#[prop(into)] phase: Signal<Phase>) -> impl IntoView {
             {move || phase.get().word()}
         </span>
     }
-    .into_any()
+    .erase()
 }

@@ -2,7 +2,11 @@
 
 pub mod badge;
 pub mod chip;
+pub mod erase;
+pub mod loaded;
+pub mod post;
 pub mod range;
+pub mod search;
 pub mod time;
 pub mod trouble;
 pub mod words;

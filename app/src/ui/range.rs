@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::words::count;
+use super::{erase::Erase, words::count};
 
 /// `101–200 of 900`; `0 of 900` where nothing fits.
 #[component]
@@ -21,10 +21,10 @@ pub fn Range(
     };
     view! {
         <nav class="pages" aria-label="Pages">
-            {(from > 0).then(|| view! { <a class="button" href=address(from.saturating_sub(page))>"← Before"</a> })}
+            {(from > 0).then(|| view! { <a class="button" href=address(from.saturating_sub(page))>"← Before"</a> }.erase())}
             <span class="muted">{said}</span>
-            {move || (shown > 0 && from + shown < total.get()).then(|| view! { <a class="button" href=address(from + shown)>"After →"</a> })}
+            {move || (shown > 0 && from + shown < total.get()).then(|| view! { <a class="button" href=address(from + shown)>"After →"</a> }.erase())}
         </nav>
     }
-    .into_any()
+    .erase()
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::words;
+use super::{erase::Erase, words};
 
 /// Minutes east of UTC in which times are shown; 0 until the browser has said its own.
 #[derive(Debug, Clone, Copy)]
@@ -35,5 +35,5 @@ pub fn Moment(
             {move || words::clock(at, zone.get())}
         </time>
     }
-    .into_any()
+    .erase()
 }

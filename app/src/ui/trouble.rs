@@ -5,14 +5,15 @@ use leptos::prelude::*;
 use crate::{
     api::error::ApiError,
     pages::{not_found::Missing, sign_in::SignIn},
+    ui::erase::Erase,
 };
 
 /// One error as a page.
 #[component]
 pub fn Trouble(error: ApiError) -> impl IntoView {
     match error {
-        ApiError::Unauthorized => view! { <SignIn/> }.into_any(),
-        ApiError::NotFound { what } => view! { <Missing what/> }.into_any(),
+        ApiError::Unauthorized => view! { <SignIn/> }.erase(),
+        ApiError::NotFound { what } => view! { <Missing what/> }.erase(),
         other => view! {
             <section class="card empty" role="alert">
                 <h1>"That did not work"</h1>
@@ -20,6 +21,6 @@ pub fn Trouble(error: ApiError) -> impl IntoView {
                 <p><a class="button" href="" rel="external">"Try again"</a></p>
             </section>
         }
-        .into_any(),
+        .erase(),
     }
 }

@@ -1,0 +1,69 @@
+//! What a page shows of an answer: asked on the server for the first paint, later in the browser.
+
+use std::sync::Arc;
+
+use leptos::{prelude::*, server::codee};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{erase::Erase, trouble::Trouble};
+use crate::api::{
+    ask::{Answer, Question, ask},
+    error::ApiError,
+};
+
+/// The answer to a question as `show` draws it, or what went wrong; asked again when the question changes.
+pub fn loaded(
+    question: impl Fn() -> Question + Send + Sync + 'static,
+    show: impl Fn(Answer) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    kept_fresh(question, || 0, show)
+}
+
+/// The same, asked again also when `stamp` changes; what is shown stays until the new answer is there.
+pub fn kept_fresh(
+    question: impl Fn() -> Question + Send + Sync + 'static,
+    stamp: impl Fn() -> u64 + Send + Sync + 'static,
+    show: impl Fn(Answer) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    of_one_type(Box::new(move || (question(), stamp())), Arc::new(show))
+}
+
+/// All pages share this code: a resource of a type of its own costs some 15 kB of WebAssembly (decision 9).
+fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc<dyn Fn(Answer) -> AnyView + Send + Sync>) -> AnyView {
+    let answer = Resource::<Result<Answer, ApiError>, Json>::new_with_options(source, |(question, _)| ask(question), false);
+    view! {
+        <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }.erase()>
+            {move || {
+                let show = Arc::clone(&show);
+                Suspend::new(async move {
+                    match answer.await {
+                        Ok(answer) => show(answer),
+                        Err(error) => view! { <Trouble error/> }.erase(),
+                    }
+                })
+            }}
+        </Transition>
+    }
+    .erase()
+}
+
+/// Reads as server functions and live streams do, from bytes: serde_json compiles every type once more for another source.
+struct Json;
+
+impl<T: Serialize> codee::Encoder<T> for Json {
+    type Error = serde_json::Error;
+    type Encoded = String;
+
+    fn encode(value: &T) -> Result<String, Self::Error> {
+        serde_json::to_string(value)
+    }
+}
+
+impl<T: DeserializeOwned> codee::Decoder<T> for Json {
+    type Error = serde_json::Error;
+    type Encoded = str;
+
+    fn decode(text: &str) -> Result<T, Self::Error> {
+        serde_json::from_slice(text.as_bytes())
+    }
+}
