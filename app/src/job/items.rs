@@ -135,7 +135,7 @@ fn Table(rows: Vec<ItemView>, state: Option<ItemState>, from: u64, retry: Post) 
     let shown = rows.len() as u64;
     let none = shown == 0;
     // An empty filter still says of how many.
-    let total = Signal::derive(move || number(live, state.filter(|_| !none)));
+    let total = move || number(live, state.filter(|_| !none));
     let range = view! {
         <Range from=if none { 0 } else { from } shown page=u64::from(PAGE) total address=move |from| address(live, state, from)/>
     }

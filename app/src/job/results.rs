@@ -61,14 +61,15 @@ fn Pictures(rows: Vec<ItemView>, columns: Memo<Option<u32>>) -> impl IntoView {
     let measure = move || {
         let first = frame.get_untracked().and_then(|frame| frame.query_selector("img").ok().flatten());
         let size = first.and_then(|one| one.dyn_into::<HtmlImageElement>().ok()).map(|one| (one.natural_width(), one.natural_height()));
-        shape.set(size.filter(|(width, height)| *width > 0 && *height > 0));
+        shape.try_set(size.filter(|(width, height)| *width > 0 && *height > 0));
     };
     Effect::new(move |_| {
         frame.track();
         measure();
     });
     let style = move || {
-        let (width, height) = shape.get().unwrap_or((1, 1));
+        // Old tiles outlive their signal while new ones are on their way.
+        let (width, height) = shape.try_get().flatten().unwrap_or((1, 1));
         format!("grid-template-columns:repeat({},1fr);--shape:{width}/{height}", across())
     };
     let tiles: Vec<_> = there
@@ -139,7 +140,7 @@ fn Table(rows: Vec<ResultView>, from: u64) -> impl IntoView {
         })
         .collect();
     let address = move |from: u64| format!("/jobs/{}?tab=results&from={from}", live.id.get_value());
-    let total = Signal::derive(move || live.summary.read().items.done);
+    let total = move || live.summary.read().items.done;
     view! {
         <section class="card scroll">
             <table class="cards">

@@ -12,10 +12,12 @@ pub fn Range(
     shown: u64,
     /// Rows on a whole page.
     page: u64,
-    total: Signal<u64>,
+    /// Of signals that live longer than the rows: old rows are still shown while new ones are on their way,
+    /// and what was made with the old ones is gone by then.
+    total: impl Fn() -> u64 + Copy + Send + Sync + 'static,
     address: impl Fn(u64) -> String + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
-    let said = move || match (shown, total.get()) {
+    let said = move || match (shown, total()) {
         (0, total) => format!("0 of {}", count(total)),
         (_, total) => format!("{}–{} of {}", count(from + 1), count(from + shown), count(total.max(from + shown))),
     };
@@ -23,7 +25,7 @@ pub fn Range(
         <nav class="pages" aria-label="Pages">
             {(from > 0).then(|| view! { <a class="button" href=address(from.saturating_sub(page))>"← Before"</a> }.erase())}
             <span class="muted">{said}</span>
-            {move || (shown > 0 && from + shown < total.get()).then(|| view! { <a class="button" href=address(from + shown)>"After →"</a> }.erase())}
+            {move || (shown > 0 && from + shown < total()).then(|| view! { <a class="button" href=address(from + shown)>"After →"</a> }.erase())}
         </nav>
     }
     .erase()
