@@ -50,11 +50,10 @@ pub enum Answer {
 #[server(prefix = "/api/fn", endpoint = "ask", input = Json)]
 pub async fn ask(question: Question) -> Result<Answer, ApiError> {
     use crate::backend::answer;
-    let signed_in = crate::backend::signed_in();
-    if question == Question::Who {
-        return Ok(Answer::Who(signed_in.ok().map(|(_, viewer)| viewer)));
-    }
-    let (backend, viewer) = signed_in?;
+    let (backend, viewer) = match crate::backend::signed_in() {
+        Err(_) if question == Question::Who => return Ok(Answer::Who(None)),
+        signed_in => signed_in?,
+    };
     match question {
         Question::Who => Ok(Answer::Who(Some(viewer))),
         Question::Jobs => {

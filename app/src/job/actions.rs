@@ -1,10 +1,10 @@
 //! What a person can do to a job: plain forms, so they work without WebAssembly; the final one asks first.
 
 use control::job::Phase;
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 
 use crate::{
-    api::jobs::COMMAND,
+    api::jobs::Command,
     live::JobLive,
     ui::{
         erase::{Erase, When},
@@ -45,7 +45,7 @@ pub fn Actions() -> impl IntoView {
 fn Act(post: Post, command: &'static str, label: &'static str) -> impl IntoView {
     let live: JobLive = expect_context();
     view! {
-        <PostForm post to=COMMAND>
+        <PostForm post to=Command::PATH>
             <input type="hidden" name="id" value=live.id.get_value()/>
             <input type="hidden" name="command" value=command/>
             <button class="button" type="submit" disabled=move || post.pending.get() data-look=(command == "terminate").then_some("danger")>
