@@ -18,7 +18,10 @@ pub use crate::api::{
     jobs::JobCommand,
     logs::{LogChunk, LogStream},
 };
-use crate::viewer::Viewer;
+use crate::{
+    api::results::{ResultView, ResultsPage, SHOWN, TILES, is_picture},
+    viewer::Viewer,
+};
 
 /// Everything that pages and server functions need of the server.
 #[async_trait]
@@ -37,6 +40,22 @@ pub trait Backend: Send + Sync {
     async fn items(&self, id: &str, state: Option<ItemState>, offset: u64, limit: u32) -> Result<Vec<ItemView>, ApiError>;
     /// How the results of these items begin; `None` where the result is no text.
     async fn excerpts(&self, id: &str, indexes: &[u64]) -> Result<Vec<Option<String>>, ApiError>;
+    /// What the results page shows: all tiles, or some rows in workload order from `from` on.
+    async fn results(&self, id: &str, from: u64) -> Result<ResultsPage, ApiError> {
+        let done = Some(ItemState::Done);
+        let first = self.items(id, done, from, SHOWN).await?;
+        if first.iter().any(is_picture) {
+            let tiles = self.items(id, done, 0, TILES).await?;
+            return Ok(ResultsPage { tiles, rows: Vec::new() });
+        }
+        if first.is_empty() {
+            return Ok(ResultsPage::default());
+        }
+        let indexes: Vec<u64> = first.iter().map(|item| item.index).collect();
+        let starts = self.excerpts(id, &indexes).await?;
+        let rows = first.into_iter().zip(starts).map(|(item, starts)| ResultView { item, starts }).collect();
+        Ok(ResultsPage { tiles: Vec::new(), rows })
+    }
     /// Gives dead items another life; no indexes mean every dead item. Returns how many.
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError>;
     /// A piece of a replica's output; `None` means its last 64 KiB.

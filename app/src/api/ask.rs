@@ -55,11 +55,10 @@ pub enum Answer {
 #[server(prefix = "/api/fn", endpoint = "ask", input = Json)]
 pub async fn ask(question: Question) -> Result<Answer, ApiError> {
     use crate::backend::answer;
-    let signed_in = crate::backend::signed_in();
-    if question == Question::Who {
-        return Ok(Answer::Who(signed_in.ok().map(|(_, viewer)| viewer)));
-    }
-    let (backend, viewer) = signed_in?;
+    let (backend, viewer) = match crate::backend::signed_in() {
+        Err(_) if question == Question::Who => return Ok(Answer::Who(None)),
+        signed_in => signed_in?,
+    };
     match question {
         Question::Who => Ok(Answer::Who(Some(viewer))),
         Question::Jobs(search) => {
@@ -82,7 +81,7 @@ pub async fn ask(question: Question) -> Result<Answer, ApiError> {
             Ok(Answer::Submission(Box::new(crate::form::again::page(backend.catalog(), backend.metrics(), refused, job.as_ref()))))
         }
         Question::Items { id, state, offset, limit } => answer(backend.items(&id, state, offset, limit).await).map(Answer::Items),
-        Question::Results { id, from } => answer(crate::api::results::read(&*backend, &id, from).await).map(Answer::Results),
+        Question::Results { id, from } => answer(backend.results(&id, from).await).map(Answer::Results),
         Question::Log { replica: None, .. } => Ok(Answer::Log(None)),
         Question::Log { id, replica: Some(replica), stream, from } => {
             answer(backend.replica_log(&id, &replica, stream, from).await).map(|chunk| Answer::Log(Some(chunk)))

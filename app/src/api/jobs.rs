@@ -33,9 +33,6 @@ pub struct JobPage {
     pub laws: Vec<KindInfo>,
 }
 
-/// Where forms post to `command`.
-pub const COMMAND: &str = "/api/fn/command";
-
 /// Suspends, resumes, stops or terminates.
 #[server(prefix = "/api/fn", endpoint = "command")]
 pub async fn command(id: String, command: JobCommand) -> Result<(), ApiError> {

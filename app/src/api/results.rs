@@ -25,21 +25,3 @@ pub struct ResultsPage {
 pub fn is_picture(item: &ItemView) -> bool {
     item.result_type.as_ref().is_some_and(|kind| kind.starts_with("image/"))
 }
-
-/// All tiles, or some rows in workload order.
-#[cfg(feature = "ssr")]
-pub async fn read(backend: &dyn crate::backend::Backend, id: &str, from: u64) -> Result<ResultsPage, crate::api::error::ApiError> {
-    let done = Some(control::live::ItemState::Done);
-    let first = backend.items(id, done, from, SHOWN).await?;
-    if first.iter().any(is_picture) {
-        let tiles = backend.items(id, done, 0, TILES).await?;
-        return Ok(ResultsPage { tiles, rows: Vec::new() });
-    }
-    if first.is_empty() {
-        return Ok(ResultsPage::default());
-    }
-    let indexes: Vec<u64> = first.iter().map(|item| item.index).collect();
-    let starts = backend.excerpts(id, &indexes).await?;
-    let rows = first.into_iter().zip(starts).map(|(item, starts)| ResultView { item, starts }).collect();
-    Ok(ResultsPage { tiles: Vec::new(), rows })
-}

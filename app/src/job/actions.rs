@@ -2,10 +2,10 @@
 //! The question is a popover: Escape and a click beside it close it, by the browser alone.
 
 use control::job::Phase;
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 
 use crate::{
-    api::jobs::COMMAND,
+    api::jobs::Command,
     live::JobLive,
     ui::{
         erase::{Erase, When},
@@ -69,7 +69,7 @@ fn Confirm(id: &'static str, label: &'static str, question: &'static str, childr
 fn Act(post: Post, command: &'static str, label: &'static str, #[prop(optional)] look: Option<&'static str>) -> impl IntoView {
     let live: JobLive = expect_context();
     view! {
-        <PostForm post to=COMMAND>
+        <PostForm post to=Command::PATH>
             <input type="hidden" name="id" value=live.id.get_value()/>
             <input type="hidden" name="command" value=command/>
             <button class="button" type="submit" disabled=move || post.pending.get() data-look=look>

@@ -1,13 +1,13 @@
 //! The items by state, a page at a time, and another life for the dead.
 
 use control::live::{ItemState, ItemView};
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::{
         ask::{Answer, Question},
-        items::RETRY,
+        items::Retry,
     },
     live::JobLive,
     ui::{
@@ -35,7 +35,7 @@ pub fn Items() -> impl IntoView {
     let counts = Memo::new(move |_| live.summary.read().items);
     let changes = Memo::new(move |changes: Option<&u64>| {
         counts.track();
-        retry.answers.track();
+        retry.answer.track();
         changes.map_or(0, |changes| changes + 1)
     });
     view! {
@@ -118,7 +118,7 @@ fn RetryAll(retry: Post) -> impl IntoView {
     view! {
         <div class="acts">
             <When on=move || live.summary.read().items.dead != 0>
-                <PostForm post=retry to=RETRY>
+                <PostForm post=retry to=Retry::PATH>
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <button class="button" type="submit">{move || format!("Retry all {} dead", live.summary.read().items.dead)}</button>
                 </PostForm>
@@ -177,7 +177,7 @@ fn Row(item: ItemView, retry: Post) -> impl IntoView {
     });
     let again = (item.state == ItemState::Dead).then(|| {
         view! {
-            <PostForm post=retry to=RETRY>
+            <PostForm post=retry to=Retry::PATH>
                 <input type="hidden" name="id" value=live.id.get_value()/>
                 <input type="hidden" name="index" value=item.index/>
                 <button class="button" data-look="small" type="submit" aria-label=format!("Retry item {}", item.index)>"Retry"</button>

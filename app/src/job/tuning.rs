@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use control::{form::Field, job::Phase, live::LoopView};
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::tuning_field::TuningField;
 use crate::{
-    api::{error::ApiError, tuning::TUNE},
+    api::{error::ApiError, tuning::Tune},
     form::names,
     live::JobLive,
     ui::{
@@ -173,7 +173,7 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
     let idle = move || draft.edits.read().is_empty() && !matches!(&*draft.post.answer.read(), Some(Err(_)));
     let blocked = move || draft.post.pending.get() || ended() || draft.overtaken() || draft.conflict();
     view! {
-        <PostForm post=draft.post to=TUNE>
+        <PostForm post=draft.post to=Tune::PATH>
             <input type="hidden" name="id" value=live.id.get_value()/>
             <input type="hidden" name="loop_name" value=name/>
             <input type="hidden" name="base_revision" prop:value=move || draft.base.get().to_string() value=draft.base.get_untracked()/>
@@ -236,7 +236,7 @@ fn Undo(name: String, draft: Draft) -> impl IntoView {
                 .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> }.erase())
                 .collect();
             view! {
-                <PostForm post to=TUNE class="undo">
+                <PostForm post to=Tune::PATH class="undo">
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <input type="hidden" name="loop_name" value=name.get_value()/>
                     <input type="hidden" name="base_revision" value=revision/>

@@ -1,6 +1,9 @@
 //! A backend that answers from memory, and one request through the real router.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use app::{
     App,
@@ -20,7 +23,7 @@ use control::{
     plugin::{Catalog, KindInfo, PluginSpec},
 };
 use leptos::prelude::*;
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -28,6 +31,9 @@ use tower::ServiceExt;
 pub struct Fake {
     pub jobs: Vec<JobSummary>,
 }
+
+/// Made once: while Leptos makes the list, no resource of the whole process loads, and another test's page would wait for ever.
+static ROUTES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
 
 /// One GET through the same router that the server builds: status and body.
 pub async fn page(path: &str, fake: Fake, viewer: Option<Viewer>, form: Option<SubmitForm>) -> (u16, String) {
@@ -43,7 +49,7 @@ pub async fn page(path: &str, fake: Fake, viewer: Option<Viewer>, form: Option<S
         }
     };
     let router = axum::Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(App), context, {
+        .leptos_routes_with_context(&options, ROUTES.clone(), context, {
             let options = options.clone();
             move || shell(options.clone())
         })

@@ -5,6 +5,7 @@ mod error;
 mod frames;
 mod jobs;
 mod marks;
+mod migrations;
 mod replicas;
 mod retention;
 mod samples;
@@ -74,7 +75,7 @@ impl Store {
             .connect()
             .await
             .map_err(open)?;
-        sqlx::migrate!("../migrations").run(&mut conn).await.map_err(|cause| StoreError::Migrate { path: path.to_owned(), cause })?;
+        migrations::all().run(&mut conn).await.map_err(|cause| StoreError::Migrate { path: path.to_owned(), cause })?;
         let seq: i64 = sqlx::query_scalar("SELECT seq FROM counter").fetch_one(&mut conn).await.map_err(open)?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await.map_err(open)?;
