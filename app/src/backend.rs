@@ -18,21 +18,44 @@ pub use crate::api::{
     jobs::JobCommand,
     logs::{LogChunk, LogStream},
 };
-use crate::viewer::Viewer;
+use crate::{
+    api::results::{ResultView, ResultsPage, SHOWN, TILES, is_picture},
+    viewer::Viewer,
+};
 
 /// Everything that pages and server functions need of the server.
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// All kinds of plugins, for forms.
     fn catalog(&self) -> Catalog;
-    /// Newest first.
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobSummary>, ApiError>;
+    /// The names of the metrics that each kind of monitor publishes.
+    fn metrics(&self) -> Vec<(String, Vec<String>)>;
+    /// Newest first, and the place in the live stream after which their changes come.
+    async fn jobs(&self, limit: u32) -> Result<(i64, Vec<JobSummary>), ApiError>;
     /// One job with its series decimated to `width` points each.
     async fn job(&self, id: &str, width: u32) -> Result<JobDetail, ApiError>;
     async fn command(&self, id: &str, command: JobCommand, by: &str) -> Result<(), ApiError>;
     /// Appends a tuning and returns its revision; `Conflict` when `base_revision` is not the newest.
     async fn tune(&self, id: &str, loop_name: &str, base_revision: u32, params: Value, by: &str) -> Result<u32, ApiError>;
     async fn items(&self, id: &str, state: Option<ItemState>, offset: u64, limit: u32) -> Result<Vec<ItemView>, ApiError>;
+    /// How the results of these items begin; `None` where the result is no text.
+    async fn excerpts(&self, id: &str, indexes: &[u64]) -> Result<Vec<Option<String>>, ApiError>;
+    /// What the results page shows: all tiles, or some rows in workload order from `from` on.
+    async fn results(&self, id: &str, from: u64) -> Result<ResultsPage, ApiError> {
+        let done = Some(ItemState::Done);
+        let first = self.items(id, done, from, SHOWN).await?;
+        if first.iter().any(is_picture) {
+            let tiles = self.items(id, done, 0, TILES).await?;
+            return Ok(ResultsPage { tiles, rows: Vec::new() });
+        }
+        if first.is_empty() {
+            return Ok(ResultsPage::default());
+        }
+        let indexes: Vec<u64> = first.iter().map(|item| item.index).collect();
+        let starts = self.excerpts(id, &indexes).await?;
+        let rows = first.into_iter().zip(starts).map(|(item, starts)| ResultView { item, starts }).collect();
+        Ok(ResultsPage { tiles: Vec::new(), rows })
+    }
     /// Gives dead items another life; no indexes mean every dead item. Returns how many.
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError>;
     /// A piece of a replica's output; `None` means its last 64 KiB.
@@ -61,7 +84,8 @@ pub(crate) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
     result
 }
 
-fn status(error: &ApiError) -> StatusCode {
+/// The HTTP status of an error, for pages and scripts alike.
+pub fn status(error: &ApiError) -> StatusCode {
     match error {
         ApiError::NotFound { .. } => StatusCode::NOT_FOUND,
         ApiError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,

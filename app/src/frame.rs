@@ -92,7 +92,13 @@ fn Person() -> impl IntoView {
     loaded(
         || Question::Who,
         |answer| match answer {
-            Answer::Who(Some(viewer)) => view! { <span class="person">{viewer.name}</span> }.erase(),
+            Answer::Who(Some(viewer)) => view! {
+                <form class="person" method="post" action="/sign-out">
+                    <span class="person-name">{viewer.name}</span>
+                    <button class="button" data-look="small" type="submit">"Sign out"</button>
+                </form>
+            }
+            .erase(),
             _ => ().into_any(),
         },
     )

@@ -18,7 +18,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     expect(answer.status, await answer.clone().text()).toBe(202);
     const { job_id: id } = (await answer.json()) as { job_id: string };
 
-    for (const where of ["/jobs", "/submit", `/jobs/${id}`, `/jobs/${id}?tab=decisions`, `/jobs/${id}?tab=items`, `/jobs/${id}?tab=configuration`]) {
+    for (const where of ["/jobs", "/submit", `/jobs/${id}`, `/jobs/${id}?tab=decisions`, `/jobs/${id}?tab=items`, `/jobs/${id}?tab=results`, `/jobs/${id}?tab=configuration`]) {
       await page.goto(`${server.url}${where}`);
       await expect(page.getByRole("heading", { level: 1 }).first()).toBeVisible();
       expect(await problems(page), where).toEqual([]);

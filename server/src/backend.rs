@@ -11,12 +11,19 @@ use serde_json::Value;
 
 use crate::clock::now_ms;
 use crate::manager::{Manager, internal};
+use crate::queue::{Look, Start};
 use crate::{actuator, monitor, platform};
 
 /// Marks that a page gets at once; older ones stay in the store.
 const MARKS_SHOWN: u32 = 500;
-/// Rows of one page of items.
+/// Rows of one page of items, how much of each text is shown, and how much of all.
 const ITEMS_SHOWN: u32 = 5000;
+const TEXT_SHOWN: usize = 1 << 10;
+const TEXTS_SHOWN: usize = 8 << 20;
+
+/// How much of a text result is shown beside its item.
+const EXCERPT_LINES: usize = 3;
+const EXCERPT_CHARS: usize = 240;
 
 pub struct Server {
     pub manager: Manager,
@@ -37,6 +44,24 @@ impl Server {
     pub async fn series(&self, id: &str, from: i64, to: i64, width: u32) -> Result<Vec<Series>, ApiError> {
         self.manager.shared.store.series(id, &[], from, to, width).await.map_err(|error| internal(&error))
     }
+
+    /// Some items of a job, living or ended.
+    pub async fn look(&self, id: &str, look: Look) -> Result<Vec<ItemView>, ApiError> {
+        let row = self.manager.row(id).await?;
+        match self.manager.queue(id) {
+            // Accepted a moment ago: its queue is being made.
+            Err(ApiError::NotFound { .. }) if row.phase == Phase::Created => Ok(Vec::new()),
+            queue => Ok(queue?.look(look)),
+        }
+    }
+}
+
+/// The first lines of a text, with `…` where it goes on.
+fn excerpt(bytes: &[u8]) -> Option<String> {
+    let whole = std::str::from_utf8(bytes).ok()?.trim_end();
+    let end = whole.match_indices('\n').nth(EXCERPT_LINES - 1).map_or(whole.len(), |(at, _)| at);
+    let text: String = whole[..end].chars().take(EXCERPT_CHARS).collect();
+    Some(if text.len() < whole.len() { format!("{text} …") } else { text })
 }
 
 #[async_trait]
@@ -45,8 +70,15 @@ impl Backend for Server {
         catalog()
     }
 
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobSummary>, ApiError> {
-        self.manager.shared.store.jobs(limit).await.map_err(|error| internal(&error))
+    fn metrics(&self) -> Vec<(String, Vec<String>)> {
+        let names = |entry: &monitor::Entry| entry.metrics.iter().map(|name| (*name).to_owned()).collect();
+        monitor::catalog().iter().map(|entry| (entry.kind.to_owned(), names(entry))).collect()
+    }
+
+    async fn jobs(&self, limit: u32) -> Result<(i64, Vec<JobSummary>), ApiError> {
+        // Read first: what changes meanwhile is then told once more, and never missed.
+        let seq = *self.manager.shared.store.seq().borrow();
+        Ok((seq, self.manager.shared.store.jobs(limit).await.map_err(|error| internal(&error))?))
     }
 
     async fn job(&self, id: &str, width: u32) -> Result<JobDetail, ApiError> {
@@ -67,12 +99,15 @@ impl Backend for Server {
     }
 
     async fn items(&self, id: &str, state: Option<ItemState>, offset: u64, limit: u32) -> Result<Vec<ItemView>, ApiError> {
-        let row = self.manager.row(id).await?;
-        match self.manager.queue(id) {
-            // Accepted a moment ago: its queue is being made.
-            Err(ApiError::NotFound { .. }) if row.phase == Phase::Created => Ok(Vec::new()),
-            queue => Ok(queue?.items(state, offset, limit.min(ITEMS_SHOWN))),
-        }
+        let limit = limit.min(ITEMS_SHOWN);
+        self.look(id, Look { state, start: Start::Skip(offset), limit, text: TEXT_SHOWN, bytes: TEXTS_SHOWN }).await
+    }
+
+    async fn excerpts(&self, id: &str, indexes: &[u64]) -> Result<Vec<Option<String>>, ApiError> {
+        self.manager.row(id).await?;
+        let queue = self.manager.queue(id)?;
+        let begin = |index: &u64| Ok(queue.result(*index).map_err(|error| internal(&error))?.and_then(|bytes| excerpt(&bytes)));
+        indexes.iter().take(ITEMS_SHOWN as usize).map(begin).collect()
     }
 
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError> {
@@ -100,7 +135,15 @@ mod tests {
     use control::form::FieldKind;
     use control::plugin::KindInfo;
 
-    use super::catalog;
+    use super::{catalog, excerpt};
+
+    #[test]
+    fn a_result_is_shown_by_its_first_lines() {
+        assert_eq!(excerpt(b"one line\n").as_deref(), Some("one line"));
+        assert_eq!(excerpt(b"1\n2\n3\n4\n").as_deref(), Some("1\n2\n3 …"));
+        assert_eq!(excerpt("ä".repeat(1000).as_bytes()).map(|text| text.chars().count()), Some(242));
+        assert_eq!(excerpt(&[0xff, 0xfe]), None);
+    }
 
     /// One declaration serves check, schema, form, sliders and docs: then it has to be whole.
     #[test]

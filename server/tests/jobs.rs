@@ -28,6 +28,29 @@ async fn every_item_is_done_once_and_results_stand_by_their_items() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn results_are_a_table_with_text_in_the_line_and_a_path_for_bytes() {
+    let server = Server::start().await;
+    let mut body = echo_job(4, 0.0);
+    let script = r#"case "$ASPERATHOS_INDEX" in 1) printf '\211PNG\000';; 2) echo no >&2; exit 1;; *) printf 'a\tb\nc\n';; esac"#;
+    body["platform"]["params"]["command"] = json!(["asperathos", "worker", "--", "sh", "-c", script]);
+    body["queue"] = json!({ "max_attempts": 1 });
+    let job = server.submit(&body).await;
+    server.wait(&job, &["completed"]).await;
+    let table = String::from_utf8(server.bytes(&format!("/jobs/{job}/results.tsv")).await).unwrap();
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(lines[0], ["index", "state", "item", "result", "path"]);
+    assert_eq!(lines[1], ["0", "done", "item 0", "a b c", ""]);
+    let path = format!("/jobs/{job}/results/1");
+    assert_eq!(lines[2], ["1", "done", "item 1", "5 bytes", &path]);
+    assert_eq!(server.bytes(&path).await, b"\x89PNG\0");
+    assert_eq!(lines[3], ["2", "dead", "item 2", "exit code 1: no", ""]);
+    assert_eq!(lines.len(), 5);
+    let page = server.get(&format!("/api/v1/jobs/{job}/items?state=done&after=1&limit=9")).await;
+    assert_eq!(page.as_array().unwrap().len(), 1, "{page}");
+    assert_eq!(page[0]["index"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_server_is_killed_again_and_again_and_everything_goes_on() {
     let mut server = Server::start().await;
     let job = server.submit(&echo_job(150, 0.1)).await;

@@ -265,6 +265,44 @@ async fn strangers_are_refused() {
     assert_eq!(silent.status(), 403, "a change that says nothing of where it comes from");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_error_of_the_api_has_one_form() {
+    let server = Server::start().await;
+    let job = server.submit(&good()).await;
+    let ask = |method: &str, path: &str| {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        server.client.request(method, server.url(&path.replace("JOB", &job))).bearer_auth(server.token())
+    };
+    let json = |request: reqwest::RequestBuilder| request.header("content-type", "application/json").body("{");
+    let asked = [
+        (ask("GET", "/api/v1/jobs?limit=many"), 400, "limit"),
+        (ask("GET", "/api/v1/jobs/JOB/items?state=lost"), 400, "state"),
+        (ask("GET", "/api/v1/jobs/JOB/items?after=-1"), 400, "after"),
+        (ask("PUT", "/api/v1/jobs"), 405, "PUT is not possible"),
+        (ask("GET", "/api/v1/jobs/JOB/stop"), 405, "GET is not possible"),
+        (ask("GET", "/api/v1/nothing"), 404, "/api/v1/nothing"),
+        (ask("POST", "/api/v2/jobs"), 404, "/api/v2/jobs"),
+        (ask("GET", "/api/v1/jobs/kj-0"), 404, "kj-0"),
+        (ask("POST", "/api/v1/jobs/JOB/explode"), 404, "explode"),
+        (ask("POST", "/api/v1/jobs").body("name=x"), 415, "application/json"),
+        (ask("POST", "/api/v1/jobs/JOB/items/retry").body("[]"), 415, "application/json"),
+        (json(ask("POST", "/api/v1/jobs")), 400, "JSON"),
+        (ask("POST", "/api/v1/uploads"), 422, "empty"),
+    ];
+    for (request, status, word) in asked {
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let what = format!("{} {}", request.method(), request.url());
+        let answer = client.execute(request).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{what}");
+        assert_eq!(answer.headers().contains_key("allow"), status == 405, "{what}");
+        let text = answer.text().await.unwrap();
+        let said: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{what} was answered {text}"));
+        let message = said["errors"][0]["message"].as_str().unwrap_or_else(|| panic!("{what}: {said}"));
+        assert!(message.contains(word) && said["errors"][0]["field"] == "", "{what}: {said}");
+    }
+}
+
 /// Signs in by a one-time link, which works once.
 async fn session(server: &Server) -> String {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_asperathos"))

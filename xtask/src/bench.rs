@@ -6,6 +6,7 @@ mod large;
 mod live;
 mod moments;
 mod page;
+mod pixel;
 mod queue;
 mod store;
 
@@ -28,6 +29,8 @@ pub enum Name {
     Idle,
     /// Milliseconds from a tick to every open page
     Live,
+    /// Milliseconds from a sample to the screen, in Chromium, with 1 and with 50 open pages
+    Pixel,
     /// Items a second through the queue, beside Redis with its append-only file
     Queue,
     /// From submit to the first item at work; from a killed replica to its item in the queue
@@ -50,13 +53,14 @@ struct Report {
 
 pub fn bench(name: Name, repeat: usize) -> Result<()> {
     let mut steps = Steps::new(1 + RELEASE_STEPS + 1);
-    let need = if matches!(name, Name::Queue | Name::Crash) { Need::Test } else { Need::Demo };
+    let need = if matches!(name, Name::Queue | Name::Crash | Name::Pixel) { Need::Test } else { Need::Demo };
     set_up(&mut steps, need)?;
     release(&mut steps)?;
     let (file, report) = match name {
         Name::Page => ("page", steps.own("measuring", || Ok((page::measure()?, String::new())))?),
         Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),
         Name::Live => ("live", steps.own("measuring", || Ok((live::measure()?, String::new())))?),
+        Name::Pixel => ("pixel", steps.own("measuring", || Ok((pixel::measure()?, String::new())))?),
         Name::Moments => ("moments", steps.own("measuring", || Ok((moments::measure()?, String::new())))?),
         Name::Large => ("large", steps.own("measuring", || Ok((large::measure()?, String::new())))?),
         Name::Crash => ("crash", steps.own("measuring", || Ok((crash::measure()?, String::new())))?),

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{
         error::ApiError,
-        jobs::{JobPage, JobsPage},
+        jobs::JobPage,
         logs::{LogChunk, LogStream},
+        results::ResultsPage,
         submission::SubmitPage,
     },
+    jobs::search::{JobsPage, Search},
     viewer::Viewer,
 };
 
@@ -21,14 +23,16 @@ use crate::{
 pub enum Question {
     /// Who looks at the page?
     Who,
-    /// The newest jobs.
-    Jobs,
+    /// The newest jobs that fit, and those that need a person.
+    Jobs(Search),
     /// One job with all that its page shows at first.
     Job { id: String },
-    /// What the submit page is drawn from.
-    Submission,
+    /// What the submit page is drawn from; `from` is the job whose submission fills it.
+    Submission { from: Option<String> },
     /// Some items in workload order.
     Items { id: String, state: Option<ItemState>, offset: u64, limit: u32 },
+    /// What workers made, some in workload order.
+    Results { id: String, from: u64 },
     /// What a replica printed from a byte offset on; without one, the last 64 KiB.
     Log { id: String, replica: Option<String>, stream: LogStream, from: Option<u64> },
 }
@@ -43,6 +47,7 @@ pub enum Answer {
     Job(Box<JobPage>),
     Submission(Box<SubmitPage>),
     Items(Vec<ItemView>),
+    Results(ResultsPage),
     /// `None` when there is no replica to ask about.
     Log(Option<LogChunk>),
 }
@@ -50,16 +55,16 @@ pub enum Answer {
 #[server(prefix = "/api/fn", endpoint = "ask", input = Json)]
 pub async fn ask(question: Question) -> Result<Answer, ApiError> {
     use crate::backend::answer;
-    let signed_in = crate::backend::signed_in();
-    if question == Question::Who {
-        return Ok(Answer::Who(signed_in.ok().map(|(_, viewer)| viewer)));
-    }
-    let (backend, viewer) = signed_in?;
+    let (backend, viewer) = match crate::backend::signed_in() {
+        Err(_) if question == Question::Who => return Ok(Answer::Who(None)),
+        signed_in => signed_in?,
+    };
     match question {
         Question::Who => Ok(Answer::Who(Some(viewer))),
-        Question::Jobs => {
-            let jobs = answer(backend.jobs(crate::api::jobs::LISTED).await)?;
-            Ok(Answer::Jobs(JobsPage { now: crate::backend::clock(), jobs }))
+        Question::Jobs(search) => {
+            let now = crate::backend::clock();
+            let (seq, all) = answer(backend.jobs(crate::api::jobs::LOOKED).await)?;
+            Ok(Answer::Jobs(JobsPage::cut(search, all, seq, now)))
         }
         Question::Job { id } => {
             let detail = answer(backend.job(&id, crate::api::jobs::WIDTH).await)?;
@@ -67,11 +72,16 @@ pub async fn ask(question: Question) -> Result<Answer, ApiError> {
             laws.retain(|info| detail.loops.iter().any(|one| one.kind == info.kind));
             Ok(Answer::Job(Box::new(JobPage { now: crate::backend::clock(), detail, laws })))
         }
-        Question::Submission => {
-            let form = use_context().unwrap_or_default();
-            Ok(Answer::Submission(Box::new(SubmitPage { catalog: backend.catalog(), form })))
+        Question::Submission { from } => {
+            let refused = use_context::<crate::form::submitted::SubmitForm>();
+            let job = match from.filter(|_| refused.is_none()) {
+                Some(id) => Some(answer(backend.job(&id, 50).await)?),
+                None => None,
+            };
+            Ok(Answer::Submission(Box::new(crate::form::again::page(backend.catalog(), backend.metrics(), refused, job.as_ref()))))
         }
         Question::Items { id, state, offset, limit } => answer(backend.items(&id, state, offset, limit).await).map(Answer::Items),
+        Question::Results { id, from } => answer(backend.results(&id, from).await).map(Answer::Results),
         Question::Log { replica: None, .. } => Ok(Answer::Log(None)),
         Question::Log { id, replica: Some(replica), stream, from } => {
             answer(backend.replica_log(&id, &replica, stream, from).await).map(|chunk| Answer::Log(Some(chunk)))

@@ -4,9 +4,6 @@ use leptos::prelude::*;
 
 use crate::api::error::ApiError;
 
-/// Where forms post to `retry`.
-pub const RETRY: &str = "/api/fn/retry";
-
 /// Puts dead items back into the queue; without an index, all of them.
 #[server(prefix = "/api/fn", endpoint = "retry")]
 pub async fn retry(id: String, #[server(default)] index: Option<u64>) -> Result<u64, ApiError> {

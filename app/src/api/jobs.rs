@@ -1,16 +1,13 @@
 //! Jobs: what the pages of the list and of one job are drawn from, and what a person can do to a job.
 
-use control::{
-    live::{JobDetail, JobSummary},
-    plugin::KindInfo,
-};
+use control::{live::JobDetail, plugin::KindInfo};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::ApiError;
 
-/// How many jobs the list page holds.
-pub const LISTED: u32 = 1000;
+/// How many jobs the list looks through; older ones are found by nobody.
+pub const LOOKED: u32 = 10_000;
 /// Points of each series on the first paint; more than a chart has pixels on most screens.
 pub const WIDTH: u32 = 900;
 
@@ -27,15 +24,6 @@ pub enum JobCommand {
     Terminate,
 }
 
-/// The jobs list, and the server's clock, so that both sides count from the same moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JobsPage {
-    /// Milliseconds since 1970.
-    pub now: i64,
-    /// Newest first.
-    pub jobs: Vec<JobSummary>,
-}
-
 /// One job and the server's clock in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobPage {
@@ -44,9 +32,6 @@ pub struct JobPage {
     /// What the laws of its loops declare, for the tuning panels.
     pub laws: Vec<KindInfo>,
 }
-
-/// Where forms post to `command`.
-pub const COMMAND: &str = "/api/fn/command";
 
 /// Suspends, resumes, stops or terminates.
 #[server(prefix = "/api/fn", endpoint = "command")]

@@ -6,5 +6,6 @@ pub mod error;
 pub mod items;
 pub mod jobs;
 pub mod logs;
+pub mod results;
 pub mod submission;
 pub mod tuning;

@@ -6,9 +6,6 @@ use leptos::prelude::*;
 
 use crate::api::error::ApiError;
 
-/// Where forms post to `tune`.
-pub const TUNE: &str = "/api/fn/tune";
-
 /// Appends a tuning on top of `base_revision` and returns the new revision. Names in `params` are dotted.
 #[server(prefix = "/api/fn", endpoint = "tune")]
 pub async fn tune(

@@ -11,4 +11,4 @@ pub mod table;
 pub mod view;
 
 pub use kinds::ChartKind;
-pub use svg::{Theme, svg};
+pub use svg::{Theme, svg, titled};

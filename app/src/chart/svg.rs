@@ -5,6 +5,7 @@ use std::fmt::Write;
 use plotters::prelude::SVGBackend;
 
 use super::{
+    kinds::ChartKind,
     model::Chart,
     paint::{Surface, paint},
     palette::{Ink, Palette, hex},
@@ -67,6 +68,40 @@ pub fn svg(chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
         out.push_str(body);
     }
     out
+}
+
+/// The same chart with a title and a legend above it, as it stands in a report.
+pub fn titled(kind: ChartKind, job: &str, chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
+    const HEAD: u32 = 28;
+    /// Alone it has no chart above it that says the times.
+    const TIMES: u32 = 12;
+    let height = if chart.times_shown { height } else { height + TIMES };
+    let chart = &Chart { times_shown: true, ..chart.clone() };
+    let palette = if theme == Theme::Dark { Palette::dark() } else { Palette::light() };
+    let ink = |ink: Ink| hex(palette.of(ink));
+    let escaped = job.replace('&', "&amp;").replace('<', "&lt;");
+    let mut head = format!("<text y=\"15\" font-weight=\"600\" fill=\"{}\">{}: {escaped}</text>", ink(Ink::Label), kind.title());
+    // From the right, by the usual width of a letter: text cannot be measured here.
+    let mut right = f64::from(width);
+    for (color, look, words) in kind.legend().iter().rev() {
+        right -= 6.5 * words.chars().count() as f64;
+        let dash = if *look == "dash" { " stroke-dasharray=\"4\"" } else { "" };
+        let thick = if *look == "box" { 10 } else { 2 };
+        let _ = write!(
+            head,
+            "<text x=\"{right:.0}\" y=\"15\" fill=\"{}\">{words}</text><path d=\"M{:.0} 11h14\" stroke=\"{}\" stroke-width=\"{thick}\"{dash}/>",
+            ink(Ink::Label),
+            right - 20.0,
+            ink(*color)
+        );
+        right -= 36.0;
+    }
+    let inner = svg(chart, (width, height), theme).replacen("<svg ", &format!("<svg y=\"{HEAD}\" "), 1);
+    let whole = height + HEAD;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{whole}\" font-family=\"Inter, system-ui, sans-serif\" \
+         font-size=\"12\">\n{head}\n{inner}</svg>\n"
+    )
 }
 
 fn declared(palette: &Palette) -> String {

@@ -1,4 +1,4 @@
-//! A chart's values as a real table, for those who cannot see it or want the numbers.
+//! Below a chart: its values as a real table, for those who cannot see it, and the files to take along.
 
 use leptos::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::{
     ui::{erase::Erase, words},
 };
 
-/// Rows shown; the whole series is in the CSV.
+/// Rows shown; every value is in the CSV.
 const ROWS: usize = 30;
 
 /// Newest first, opened by its summary. It follows the job only while it is open.
@@ -24,8 +24,16 @@ pub fn ChartTable(kind: ChartKind) -> impl IntoView {
         rows(live, kind)
     });
     let head: Vec<_> = kind.columns().iter().map(|(_, label)| view! { <th scope="col" class="num">{*label}</th> }.erase()).collect();
-    let csv = format!("/jobs/{}/series.csv", live.id.get_value());
+    let id = live.id.get_value();
+    let file = move |end: &str| format!("{id}-{}.{end}", kind.word());
+    let csv = format!("/jobs/{}/series.csv?chart={}", live.id.get_value(), kind.word());
+    // Labelled in the reader's own zone, as on the page.
+    let svg = move || format!("/jobs/{}/chart/{}.svg?theme=light&title=true&zone={}", live.id.get_value(), kind.word(), live.zone.get());
     view! {
+        <p class="chart-files">
+            <a href=svg rel="external" download=file("svg") aria-label=format!("{} as SVG", kind.title())>"SVG"</a>
+            <a href=csv rel="external" download=file("csv") aria-label=format!("{} as CSV", kind.title())>"CSV"</a>
+        </p>
         <details class="chart-table" on:toggle=move |_| open.update(|open| *open = !*open)>
             <summary>"Table"</summary>
             <div class="scroll">
@@ -40,7 +48,6 @@ pub fn ChartTable(kind: ChartKind) -> impl IntoView {
                     </tbody>
                 </table>
             </div>
-            <p class="help"><a href=csv rel="external" download="">"All values as CSV"</a></p>
         </details>
     }
     .erase()

@@ -15,6 +15,24 @@ use crate::{
     ui::{erase::Erase, words},
 };
 
+/// Widest window for each width of the server's picture, CSS pixels: it stands where the canvas will,
+/// nearly as wide, so that nothing moves when the canvas takes over. The differences are those of the style sheet.
+const FIRST_WIDTHS: [(u32, u32); 12] = [
+    (380, 330),
+    (420, 365),
+    (560, 450),
+    (700, 590),
+    (900, 760),
+    (1000, 660),
+    (1100, 760),
+    (1200, 500),
+    (1300, 620),
+    (1400, 705),
+    (1500, 780),
+    (1700, 950),
+];
+const WIDEST: u32 = 1227;
+
 /// The moment under the crosshair of all charts, milliseconds since 1970.
 #[derive(Clone, Copy)]
 pub struct Cursor(pub RwSignal<Option<i64>>);
@@ -39,7 +57,11 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
             view! { <span class="legend-entry"><i data-look=*look style=color aria-hidden="true"></i>{*words}</span> }.erase()
         })
         .collect();
-    let first = format!("/jobs/{}/chart/{}.svg?theme=auto", live.id.get_value(), kind.word());
+    let first = move |width: u32| format!("/jobs/{}/chart/{}.svg?width={width}", live.id.get_value(), kind.word());
+    let widths: Vec<_> = FIRST_WIDTHS
+        .into_iter()
+        .map(|(window, width)| view! { <source media=format!("(max-width: {window}px)") srcset=first(width)/> }.erase())
+        .collect();
     view! {
         <section class="chart" data-kind=kind.word()>
             <div class="chart-head">
@@ -47,7 +69,10 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
                 <div class="legend">{legend}</div>
             </div>
             <Plot kind live>
-                <img class="chart-first" src=first alt="" hidden=move || painted.get() height=kind.height() fetchpriority="low"/>
+                <picture hidden=move || painted.get()>
+                    {widths}
+                    <img class="chart-first" src=first(WIDEST) alt="" height=kind.height() fetchpriority="low"/>
+                </picture>
                 <canvas node_ref=canvas class="chart-canvas" style=format!("height:{}px", kind.height()) aria-hidden="true"></canvas>
             </Plot>
             <ChartTable kind/>

@@ -96,10 +96,13 @@ fn help(field: &Field) -> String {
 }
 
 fn input(field: &Field, name: String, value: String, described: Option<String>, wrong: Option<&'static str>) -> AnyView {
+    // The one field that everybody has to fill in shows how.
+    let example = (field.name == "command").then_some("asperathos\nworker\n--\nconvert-one\n{item}");
     match &field.kind {
         FieldKind::Lines | FieldKind::Map => view! {
             <textarea
-                id=name.clone() name=name rows="3" spellcheck="false" aria-invalid=wrong aria-describedby=described
+                id=name.clone() name=name rows=if example.is_some() { 5 } else { 3 } spellcheck="false" placeholder=example
+                aria-invalid=wrong aria-describedby=described
                 inner_html=escaped(&value)
             ></textarea>
         }

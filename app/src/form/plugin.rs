@@ -22,6 +22,8 @@ pub fn PluginChoice(
     /// Chosen on a fresh page, if it exists.
     #[prop(default = "")]
     prefer: &'static str,
+    /// How many fields of each kind everybody has to see; the rest is folded away.
+    open: usize,
     filled: Filled,
 ) -> impl IntoView {
     let first = kinds.iter().find(|info| info.kind == prefer).or(kinds.first());
@@ -32,8 +34,10 @@ pub fn PluginChoice(
         .iter()
         .map(|info| view! { <option value=info.kind.clone() selected=info.kind == chosen>{info.title.clone()}</option> }.erase())
         .collect();
-    let groups: Vec<_> =
-        kinds.into_iter().map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info filled=filled.clone()/> }.erase()).collect();
+    let groups: Vec<_> = kinds
+        .into_iter()
+        .map(|info| view! { <KindFields at=format!("{at}.{}", info.kind) info open filled=filled.clone()/> }.erase())
+        .collect();
     view! {
         <div class="kinds">
             <Row name=name.clone() label error>
@@ -45,11 +49,18 @@ pub fn PluginChoice(
     .erase()
 }
 
-/// All fields of one kind.
+/// All fields of one kind: `open` of them at once, the others in a fold that is open when one of them
+/// is wrong or was changed.
 #[component]
-pub fn KindFields(at: String, info: KindInfo, filled: Filled) -> impl IntoView {
-    let (guards, own): (Vec<_>, Vec<_>) = info.fields.into_iter().partition(names::is_guard);
-    let wrong = guards.iter().any(|field| filled.error(&format!("{at}.{}", field.name)).is_some());
+pub fn KindFields(at: String, info: KindInfo, open: usize, filled: Filled) -> impl IntoView {
+    let mut own = info.fields;
+    let more = own.split_off(open.min(own.len()));
+    let differs = |field: &Field| {
+        let name = format!("{at}.{}", field.name);
+        filled.error(&name).is_some() || filled.typed(&name).is_some_and(|typed| typed != names::text(&field.default))
+    };
+    let wanted = more.iter().any(differs);
+    let guarded = more.iter().any(names::is_guard);
     let rows = |fields: Vec<Field>| -> Vec<_> {
         let row = |field: Field| {
             let name = format!("{at}.{}", field.name);
@@ -59,15 +70,16 @@ pub fn KindFields(at: String, info: KindInfo, filled: Filled) -> impl IntoView {
         fields.into_iter().map(row).collect()
     };
     let own = rows(own);
-    let guards = (!guards.is_empty()).then(|| rows(guards)).map(|rows| {
-        view! { <details class="guards" open=wrong><summary>"Guards"</summary><div class="fields">{rows}</div></details> }.erase()
+    let more = (!more.is_empty()).then(|| {
+        let words = if guarded { "Parameters and guards" } else { "More settings" };
+        view! { <details class="guards" open=wanted><summary>{words}</summary><div class="fields">{rows(more)}</div></details> }.erase()
     });
     view! {
         <fieldset class="kind">
             <legend>{info.title}</legend>
             <p class="help">{info.about}</p>
             <div class="fields">{own}</div>
-            {guards}
+            {more}
         </fieldset>
     }
     .erase()

@@ -28,6 +28,8 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
         .erase()
     };
     let error = filled.error("workload.source");
+    let wrong = |name: &str| filled.error(name).is_some().then_some("true");
+    let (no_items, no_file) = (wrong("workload.items"), wrong("workload.upload"));
     let typed = escaped(&filled.value("workload.items", ""));
     view! {
         <section class="card sources">
@@ -43,14 +45,14 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
                         error=filled.error("workload.items")>
                         <textarea
                             id="workload.items" name="workload.items" rows="5" spellcheck="false" class="mono"
-                            aria-describedby="workload.items-help workload.items-error" inner_html=typed
+                            aria-invalid=no_items aria-describedby="workload.items-help workload.items-error" inner_html=typed
                         ></textarea>
                     </Row>
                 </div>
                 <div class="source" data-source="upload">
                     <Row name="workload.upload" label="File" help=kept.unwrap_or_else(|| "Text with one item a line.".to_owned())
                         error=filled.error("workload.upload")>
-                        <input type="file" id="workload.upload" name="workload.file" aria-describedby="workload.upload-help workload.upload-error"/>
+                        <input type="file" id="workload.upload" name="workload.file" aria-invalid=no_file aria-describedby="workload.upload-help workload.upload-error"/>
                         <input type="hidden" name="workload.upload" value=upload/>
                     </Row>
                 </div>
@@ -80,43 +82,81 @@ pub fn Replicas(filled: Filled) -> impl IntoView {
     .erase()
 }
 
-/// One control loop. The second is off until its box is ticked.
+/// One control loop. The second is off until its box is ticked, and folded away as long as it is off.
 #[component]
-pub fn Loop(place: usize, catalog: Catalog, filled: Filled) -> impl IntoView {
+pub fn Loop(place: usize, catalog: Catalog, metrics: Vec<(String, Vec<String>)>, filled: Filled) -> impl IntoView {
     let at = move |part: &str| format!("loops.{place}.{part}");
     let (on, first) = (at("on"), place == 0);
-    let switch = (!first).then(|| {
-        view! {
-            <label class="check">
-                <input type="checkbox" class="switch" id=on.clone() name=on.clone() checked=filled.checked(&on, false)/>
-                "Use a second loop"
-            </label>
-        }
-        .erase()
-    });
+    let ticked = filled.checked(&on, false);
     let row = |part: &str, label: &'static str, default: &'static str, help: &'static str, kind: &'static str| {
         let name = at(part);
         view! { <TextRow name=name.clone() label kind value=filled.value(&name, default) help error=filled.error(&name)/> }.erase()
     };
-    view! {
-        <section class="card" class:optional=!first>
-            <header><h2>{if first { "Controller" } else { "Second controller" }}</h2></header>
-            <div class="body">
-                {switch}
-                <div class="optional-body">
-                    <PluginChoice
-                        at=at("controller") label="Law" kinds=catalog.controllers
-                        prefer=if first { "deadline" } else { "threshold" } filled=filled.clone()
-                    />
-                    <div class="fields">
-                        {row("name", "Name of the loop", if first { "main" } else { "second" }, "Names its line on the charts.", "text")}
-                        {row("metric", "Metric it reads", "progress_error", "Such as progress_error or cpu.", "text")}
-                        {row("interval_s", "Seconds between decisions", "1", "", "number")}
-                    </div>
-                    <PluginChoice at=at("actuator") label="What it moves" kinds=catalog.actuators filled=filled.clone()/>
-                </div>
+    let unusual = |part: &str, usual: &str| filled.typed(&at(part)).is_some_and(|typed| typed != usual);
+    let wrong = ["name", "metric", "interval_s", "actuator"].into_iter().any(|part| filled.wrong(&at(part)));
+    let wanted = wrong || unusual("metric", METRIC) || unusual("interval_s", "1");
+    let fields = view! {
+        <PluginChoice
+            at=at("controller") label="Law" kinds=catalog.controllers open=0
+            prefer=if first { "deadline" } else { "threshold" } filled=filled.clone()
+        />
+        <details class="guards" open=wanted>
+            <summary>"What it reads and moves"</summary>
+            <div class="fields">
+                <Metric name=at("metric") metrics filled=filled.clone()/>
+                {row("interval_s", "Seconds between decisions", "1", "", "number")}
+                {row("name", "Name of the loop", if first { "main" } else { "second" }, "Names its line on the charts.", "text")}
             </div>
-        </section>
+            <PluginChoice at=at("actuator") label="What it moves" kinds=catalog.actuators open=0 filled=filled.clone()/>
+        </details>
+    }
+    .erase();
+    if first {
+        return view! { <section class="card"><header><h2>"Controller"</h2></header><div class="body">{fields}</div></section> }.erase();
+    }
+    view! {
+        <Fold title="Second controller" about="none, unless you add one" open=ticked || filled.wrong(&format!("loops.{place}."))>
+            <div class="optional">
+                <label class="check">
+                    <input type="checkbox" class="switch" id=on.clone() name=on checked=ticked/>
+                    "Use a second loop"
+                </label>
+                <div class="optional-body">{fields}</div>
+            </div>
+        </Fold>
+    }
+    .erase()
+}
+
+/// What a loop reads when nothing is chosen.
+const METRIC: &str = "progress_error";
+
+/// The metrics that the monitors publish. What was typed before stays choosable, so that a refusal shows it.
+#[component]
+fn Metric(name: String, metrics: Vec<(String, Vec<String>)>, filled: Filled) -> impl IntoView {
+    let chosen = filled.value(&name, METRIC);
+    let error = filled.error(&name);
+    let wrong = error.is_some().then_some("true");
+    let known = metrics.iter().any(|(_, names)| names.contains(&chosen));
+    let option = |one: String| view! { <option value=one.clone() selected=one == chosen>{one.clone()}</option> }.erase();
+    let other = (!known).then(|| option(chosen.clone()));
+    let options: Vec<_> = metrics.into_iter().flat_map(|(_, names)| names).map(option).collect();
+    view! {
+        <Row name=name.clone() label="Metric it reads" help="A monitor that publishes it must be on." error>
+            <select id=name.clone() name=name aria-invalid=wrong>{other}{options}</select>
+        </Row>
+    }
+    .erase()
+}
+
+/// A card that most people need not open: it says what holds without them.
+#[component]
+fn Fold(title: &'static str, about: &'static str, open: bool, children: Children) -> impl IntoView {
+    view! {
+        <details class="card fold" open=open>
+            <summary><h2>{title}</h2> <span class="muted">{about}</span></summary>
+            <div class="body">{children()}</div>
+        </details>
     }
     .erase()
 }
@@ -124,6 +164,7 @@ pub fn Loop(place: usize, catalog: Catalog, filled: Filled) -> impl IntoView {
 /// Any number of monitors; those that need nothing from the user are on at first.
 #[component]
 pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
+    let wrong = filled.wrong("monitors.");
     let list: Vec<_> = monitors
         .into_iter()
         .map(|info| {
@@ -138,30 +179,24 @@ pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
                     </label>
                     {error.map(|error| view! { <p class="error">{error}</p> }.erase())}
                     <div class="optional-body">
-                        <KindFields at=format!("monitors.{}", info.kind) info filled=filled.clone()/>
+                        <KindFields at=format!("monitors.{}", info.kind) info open=usize::MAX filled=filled.clone()/>
                     </div>
                 </div>
             }
             .erase()
         })
         .collect();
-    view! {
-        <section class="card">
-            <header><h2>"Monitors"</h2></header>
-            <div class="body">{list}</div>
-        </section>
-    }
-    .erase()
+    view! { <Fold title="Monitors" about="what is measured" open=wrong>{list}</Fold> }.erase()
 }
 
 /// How items are handed out.
 #[component]
 pub fn Queue(filled: Filled) -> impl IntoView {
     let order = filled.value("queue.order", "fifo");
+    let wrong = filled.wrong("queue.");
     view! {
-        <section class="card">
-            <header><h2>"Queue"</h2></header>
-            <div class="body fields">
+        <Fold title="Queue" about="attempts and order" open=wrong>
+            <div class="fields">
                 <TextRow
                     name="queue.max_attempts" label="Attempts for each item" kind="number"
                     value=filled.value("queue.max_attempts", "3") error=filled.error("queue.max_attempts")
@@ -174,7 +209,7 @@ pub fn Queue(filled: Filled) -> impl IntoView {
                     </select>
                 </Row>
             </div>
-        </section>
+        </Fold>
     }
     .erase()
 }

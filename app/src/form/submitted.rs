@@ -56,6 +56,11 @@ impl Filled {
         (!said.is_empty()).then(|| said.join(" "))
     }
 
+    /// Whether an input whose name starts so has a problem: what folds it away has to be open.
+    pub fn wrong(&self, start: &str) -> bool {
+        self.errors.iter().any(|error| error.field.starts_with(start))
+    }
+
     /// All problems, by input name.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors

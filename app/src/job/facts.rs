@@ -1,5 +1,6 @@
 //! The five facts under the verdict.
 
+use control::job::Phase;
 use leptos::prelude::*;
 
 use crate::{
@@ -46,11 +47,15 @@ fn deadline(live: JobLive) -> (String, String) {
     let summary = live.summary.read();
     let until = summary.ended_at.unwrap_or_else(|| live.now.get());
     let left = (summary.deadline_at - until) as f64 / 1000.0;
-    match (summary.phase.ended(), left >= 0.0) {
-        (false, true) => (countdown(left), "left".to_owned()),
-        (false, false) => (countdown(left), "over".to_owned()),
+    let ended = summary.phase.ended();
+    match (left >= 0.0, summary.phase == Phase::Completed) {
         (true, true) => (duration(left), "to spare".to_owned()),
-        (true, false) => (duration(left), "late".to_owned()),
+        (false, true) => (duration(left), "late".to_owned()),
+        // Who did not get there has nothing to spare.
+        (true, _) if ended => ("–".to_owned(), format!("ended {} before it", duration(left))),
+        (false, _) if ended => ("–".to_owned(), format!("ended {} after it", duration(left))),
+        (true, _) => (countdown(left), "left".to_owned()),
+        (false, _) => (countdown(left), "over".to_owned()),
     }
 }
 
@@ -71,6 +76,7 @@ fn item_takes(live: JobLive) -> (String, String) {
     match (summary.service_p50_s, summary.service_p95_s) {
         (Some(p50), Some(p95)) => (duration(p50), format!("median · p95 {}", duration(p95))),
         (Some(p50), None) => (duration(p50), "median".to_owned()),
+        _ if summary.phase.ended() => ("–".to_owned(), "nothing was done".to_owned()),
         _ => ("–".to_owned(), "nothing done yet".to_owned()),
     }
 }

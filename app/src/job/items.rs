@@ -1,19 +1,20 @@
 //! The items by state, a page at a time, and another life for the dead.
 
 use control::live::{ItemState, ItemView};
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::{
         ask::{Answer, Question},
-        items::RETRY,
+        items::Retry,
     },
     live::JobLive,
     ui::{
         erase::{Erase, When},
         loaded::kept_fresh,
         post::{Post, PostForm},
+        range::Range,
         words::{bytes, count, duration},
     },
 };
@@ -34,19 +35,16 @@ pub fn Items() -> impl IntoView {
     let counts = Memo::new(move |_| live.summary.read().items);
     let changes = Memo::new(move |changes: Option<&u64>| {
         counts.track();
-        retry.answers.track();
+        retry.answer.track();
         changes.map_or(0, |changes| changes + 1)
     });
     view! {
         <Filter state/>
         <RetryAll retry/>
-        <section class="card scroll">
-            {kept_fresh(question, move || changes.get(), move |answer| match answer {
-                Answer::Items(rows) => view! { <Table rows retry/> }.erase(),
-                _ => ().into_any(),
-            })}
-        </section>
-        <Pages state from/>
+        {kept_fresh(question, move || changes.get(), move |answer| match answer {
+            Answer::Items(rows) => view! { <Table rows state=state.get_untracked() from=from.get_untracked() retry/> }.erase(),
+            _ => ().into_any(),
+        })}
     }
     .erase()
 }
@@ -120,7 +118,7 @@ fn RetryAll(retry: Post) -> impl IntoView {
     view! {
         <div class="acts">
             <When on=move || live.summary.read().items.dead != 0>
-                <PostForm post=retry to=RETRY>
+                <PostForm post=retry to=Retry::PATH>
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <button class="button" type="submit">{move || format!("Retry all {} dead", live.summary.read().items.dead)}</button>
                 </PostForm>
@@ -132,22 +130,35 @@ fn RetryAll(retry: Post) -> impl IntoView {
 }
 
 #[component]
-fn Table(rows: Vec<ItemView>, retry: Post) -> impl IntoView {
-    if rows.is_empty() {
-        return view! { <p class="body muted">"No items here."</p> }.erase();
+fn Table(rows: Vec<ItemView>, state: Option<ItemState>, from: u64, retry: Post) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let shown = rows.len() as u64;
+    let none = shown == 0;
+    // An empty filter still says of how many.
+    let total = move || number(live, state.filter(|_| !none));
+    let range = view! {
+        <Range from=if none { 0 } else { from } shown page=u64::from(PAGE) total address=move |from| address(live, state, from)/>
+    }
+    .erase();
+    if none {
+        let said = state.map_or_else(|| "No items yet.".to_owned(), |state| format!("No item is {}.", word(state)));
+        return view! { <p class="card body muted">{said}</p> {range} }.erase();
     }
     view! {
-        <table>
-            <caption class="hidden">"Items in workload order"</caption>
-            <thead>
-                <tr>
-                    <th scope="col" class="num">"Index"</th><th scope="col">"Item"</th><th scope="col">"State"</th>
-                    <th scope="col" class="num">"Attempts"</th><th scope="col">"Replica"</th>
-                    <th scope="col" class="num">"Took"</th><th scope="col">"Result or error"</th>
-                </tr>
-            </thead>
-            <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }.erase()).collect::<Vec<_>>()}</tbody>
-        </table>
+        <section class="card scroll">
+            <table class="cards">
+                <caption class="hidden">"Items in workload order"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col" class="num">"Index"</th><th scope="col">"Item"</th><th scope="col">"State"</th>
+                        <th scope="col" class="num">"Attempts"</th><th scope="col">"Replica"</th>
+                        <th scope="col" class="num">"Took"</th><th scope="col">"Result or error"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.into_iter().map(|item| view! { <Row item retry/> }.erase()).collect::<Vec<_>>()}</tbody>
+            </table>
+        </section>
+        {range}
     }
     .erase()
 }
@@ -166,7 +177,7 @@ fn Row(item: ItemView, retry: Post) -> impl IntoView {
     });
     let again = (item.state == ItemState::Dead).then(|| {
         view! {
-            <PostForm post=retry to=RETRY>
+            <PostForm post=retry to=Retry::PATH>
                 <input type="hidden" name="id" value=live.id.get_value()/>
                 <input type="hidden" name="index" value=item.index/>
                 <button class="button" data-look="small" type="submit" aria-label=format!("Retry item {}", item.index)>"Retry"</button>
@@ -176,30 +187,14 @@ fn Row(item: ItemView, retry: Post) -> impl IntoView {
     });
     view! {
         <tr>
-            <td class="num">{count(item.index)}</td>
-            <td class="mono cut" title=item.item.clone()>{item.item.clone()}</td>
-            <td><span class="chip" data-tone=tone>{word(item.state)}</span></td>
-            <td class="num">{item.attempts}</td>
-            <td class="mono">{item.replica}</td>
-            <td class="num">{item.service_s.map(duration)}</td>
-            <td>{result} <span class="error">{item.error}</span> {again}</td>
+            <td class="num" data-label="Index">{count(item.index)}</td>
+            <td class="mono cut" data-label="Item" title=item.item.clone()>{item.item.clone()}</td>
+            <td data-label="State"><span class="chip" data-tone=tone>{word(item.state)}</span></td>
+            <td class="num" data-label="Attempts">{item.attempts}</td>
+            <td class="mono" data-label="Replica">{item.replica}</td>
+            <td class="num" data-label="Took">{item.service_s.map(duration)}</td>
+            <td class="wide">{result} <span class="error">{item.error}</span> {again}</td>
         </tr>
-    }
-    .erase()
-}
-
-#[component]
-fn Pages(state: Memo<Option<ItemState>>, from: Memo<u64>) -> impl IntoView {
-    let live: JobLive = expect_context();
-    let page = u64::from(PAGE);
-    let before = move || (from.get() > 0).then(|| address(live, state.get(), from.get().saturating_sub(page)));
-    let after = move || (from.get() + page < number(live, state.get())).then(|| address(live, state.get(), from.get() + page));
-    view! {
-        <nav class="pages" aria-label="Pages">
-            {move || before().map(|href| view! { <a class="button" href=href>"← Before"</a> }.erase())}
-            <span class="muted">{move || format!("from {}", count(from.get()))}</span>
-            {move || after().map(|href| view! { <a class="button" href=href>"After →"</a> }.erase())}
-        </nav>
     }
     .erase()
 }

@@ -116,18 +116,23 @@ fn Output(replica: String, stream: LogStream, chunk: LogChunk) -> impl IntoView 
             }
         });
     });
-    // Stay at the end while the reader is there; who scrolled up is left in peace.
+    // Open at the end and stay there while the reader does; who scrolled up is left in peace.
+    // The height of before tells where the reader was: the new text may be there already.
+    let height = StoredValue::new(None::<i32>);
     Effect::new(move |_| {
         text.track();
         let Some(pre) = view.get() else { return };
-        let away = pre.scroll_height() - pre.scroll_top() - pre.client_height();
-        if away < 200 {
-            request_animation_frame(move || pre.set_scroll_top(pre.scroll_height()));
-        }
+        let at_end = height.get_value().is_none_or(|height| height - pre.scroll_top() - pre.client_height() < 40);
+        request_animation_frame(move || {
+            if at_end {
+                pre.set_scroll_top(pre.scroll_height());
+            }
+            height.try_set_value(Some(pre.scroll_height()));
+        });
     });
     view! {
         <section class="card">
-            <pre class="log" node_ref=view tabindex="0" aria-label="Output">{move || text.get()}</pre>
+            <pre class="log" node_ref=view hidden=move || text.read().is_empty() tabindex="0" aria-label="Output">{move || text.get()}</pre>
             <When on=move || text.read().is_empty()><p class="body muted">"Nothing was printed yet."</p></When>
         </section>
     }

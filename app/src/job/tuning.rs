@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use control::{form::Field, live::LoopView};
-use leptos::prelude::*;
+use control::{form::Field, job::Phase, live::LoopView};
+use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::tuning_field::TuningField;
 use crate::{
-    api::{error::ApiError, tuning::TUNE},
+    api::{error::ApiError, tuning::Tune},
     form::names,
     live::JobLive,
     ui::{
@@ -50,9 +50,23 @@ impl Draft {
         if applied && self.base.get_untracked() < running {
             self.edits.update(BTreeMap::clear);
         }
-        if self.edits.read_untracked().is_empty() {
-            self.base.set(running);
+        if self.edits.read_untracked().is_empty() && self.base.get_untracked() < running {
+            self.rebase();
         }
+    }
+
+    /// What is typed now stands on what runs now; what was said about an older state is no longer true.
+    fn rebase(self) {
+        self.base.set(self.running.read_untracked().revision);
+        if matches!(&*self.post.answer.read_untracked(), Some(Err(_))) {
+            self.post.answer.set(None);
+        }
+    }
+
+    /// Back to what runs.
+    fn reset(self) {
+        self.edits.update(BTreeMap::clear);
+        self.rebase();
     }
 
     /// Changes one value; typing the running value again is no change.
@@ -75,8 +89,19 @@ impl Draft {
         errors.iter().find(|error| error.field == name || error.field.ends_with(&tail)).map(|error| error.message.clone())
     }
 
+    /// Somebody else's revision runs, and what is typed here stands on an older one.
     fn overtaken(self) -> bool {
         self.base.get() < self.running.read().revision && !self.edits.read().is_empty() && !self.post.pending.get()
+    }
+
+    /// The server said so, before or instead of the live stream.
+    fn conflict(self) -> bool {
+        matches!(&*self.post.answer.read(), Some(Err(ApiError::Conflict { .. })))
+    }
+
+    /// Whether some field that `of` picks was refused.
+    fn refused(self, of: impl Fn(&str) -> bool) -> bool {
+        matches!(&*self.post.answer.read(), Some(Err(ApiError::Invalid { errors })) if errors.iter().any(|error| of(&error.field)))
     }
 }
 
@@ -108,13 +133,20 @@ pub fn Tuning(name: String) -> impl IntoView {
 
 #[component]
 fn Running(running: Memo<LoopView>) -> impl IntoView {
+    let live: JobLive = expect_context();
+    let said = Memo::new(move |_| match live.summary.read().phase {
+        phase if phase.ended() => "was the last to run",
+        Phase::Suspended => "runs when the job is resumed",
+        Phase::Created => "will run",
+        _ => "is running",
+    });
     view! {
         <p class="muted">
             {move || {
                 let one = running.get();
                 view! {
                     <span>
-                        {format!("Revision {} is running, set by {} at ", one.revision, one.author)} <Moment at=one.tuned_at/>
+                        {format!("Revision {} {}, set by {} at ", one.revision, said.get(), one.author)} <Moment at=one.tuned_at/>
                     </span>
                 }
                 .erase()
@@ -133,11 +165,15 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
         fields.into_iter().map(|field| view! { <TuningField loop_name=name.clone() field draft/> }.erase()).collect()
     };
     let (own, guards) = (rows(own), (!guards.is_empty()).then(|| rows(guards)));
-    let guards = guards.map(|rows| view! { <details class="guards"><summary>"Guards"</summary>{rows}</details> }.erase());
+    let guards = guards.map(|rows| {
+        view! { <details class="guards" prop:open=move || draft.refused(|name| name.contains("guards."))><summary>"Guards"</summary>{rows}</details> }
+            .erase()
+    });
     let next = move || draft.running.read().revision + 1;
-    let idle = move || draft.edits.read().is_empty();
+    let idle = move || draft.edits.read().is_empty() && !matches!(&*draft.post.answer.read(), Some(Err(_)));
+    let blocked = move || draft.post.pending.get() || ended() || draft.overtaken() || draft.conflict();
     view! {
-        <PostForm post=draft.post to=TUNE>
+        <PostForm post=draft.post to=Tune::PATH>
             <input type="hidden" name="id" value=live.id.get_value()/>
             <input type="hidden" name="loop_name" value=name/>
             <input type="hidden" name="base_revision" prop:value=move || draft.base.get().to_string() value=draft.base.get_untracked()/>
@@ -145,10 +181,10 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
             {guards}
             <Said draft/>
             <div class="acts">
-                <button class="button" data-look="primary" type="submit" disabled=move || draft.post.pending.get() || ended()>
+                <button class="button" data-look="primary" type="submit" disabled=blocked>
                     {move || format!("Apply as revision {}", next())}
                 </button>
-                <button class="button" type="button" hidden=idle on:click=move |_| draft.edits.update(BTreeMap::clear)>"Reset"</button>
+                <button class="button" type="button" hidden=idle on:click=move |_| draft.reset()>"Reset"</button>
             </div>
         </PostForm>
     }
@@ -164,15 +200,25 @@ fn Said(draft: Draft) -> impl IntoView {
             view! {
                 <div class="notice" role="alert">
                     <p>{format!("Revision {revision} was set by {author} while you were editing. Its values are the ones struck through.")}</p>
-                    <button class="button" type="button" on:click=move |_| draft.base.set(draft.running.read_untracked().revision)>
-                        "Keep mine on top of it"
-                    </button>
+                    <div class="acts">
+                        <button class="button" type="button" on:click=move |_| draft.rebase()>"Keep mine on top of it"</button>
+                        <button class="button" type="button" on:click=move |_| draft.reset()>"Take theirs"</button>
+                    </div>
                 </div>
             }
             .erase()
         })
     };
-    let refused = move || draft.post.refused().filter(|_| !draft.post.pending.get());
+    let refused = move || {
+        let error = draft.post.answer.get()?.err()?;
+        let said = match &error {
+            ApiError::Invalid { .. } => "Not applied: look at the marked fields.".to_owned(),
+            // The notice above says it, with what can be done.
+            ApiError::Conflict { .. } if draft.overtaken() => return None,
+            other => other.to_string(),
+        };
+        (!draft.post.pending.get()).then(|| view! { <p class="error" role="alert">{said}</p> }.erase())
+    };
     view! { {overtaken} {refused} }.erase()
 }
 
@@ -190,7 +236,7 @@ fn Undo(name: String, draft: Draft) -> impl IntoView {
                 .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> }.erase())
                 .collect();
             view! {
-                <PostForm post to=TUNE class="undo">
+                <PostForm post to=Tune::PATH class="undo">
                     <input type="hidden" name="id" value=live.id.get_value()/>
                     <input type="hidden" name="loop_name" value=name.get_value()/>
                     <input type="hidden" name="base_revision" value=revision/>

@@ -4,7 +4,7 @@ use control::{job::Phase, live::JobSummary};
 
 use crate::ui::{
     chip::Tone,
-    words::{duration, percent, plural, share},
+    words::{about, duration, percent, plural, share},
 };
 
 /// Within this share of the whole job, it is on plan.
@@ -39,7 +39,7 @@ pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
         Phase::Suspended => Verdict::new(
             Tone::Warn,
             "Suspended.",
-            format!("{} done, nothing is lost. Resume it to go on.{}", percent(done), after_deadline(job, now)),
+            format!("{} done, no replica runs, nothing is lost.{} {}", percent(done), dead(job), clock_runs_on(job, now)),
         ),
         Phase::Stopping => Verdict::new(Tone::Warn, "Stopping.", "Replicas finish the items that they hold."),
         Phase::Completed => completed(job, now),
@@ -89,8 +89,14 @@ fn dead(job: &JobSummary) -> String {
     }
 }
 
-fn after_deadline(job: &JobSummary, now: i64) -> String {
-    if now > job.deadline_at { " The deadline is over.".to_owned() } else { String::new() }
+/// A deadline does not wait for a job that does.
+fn clock_runs_on(job: &JobSummary, now: i64) -> String {
+    let left = (job.deadline_at - now) as f64 / 1000.0;
+    if left < 0.0 {
+        "The deadline is over.".to_owned()
+    } else {
+        format!("Resume it to go on; the deadline stays, it is in {}.", about(left))
+    }
 }
 
 /// Whether a person should look: a word for the chip and what to do about it.
@@ -139,6 +145,15 @@ pub(crate) mod tests {
         assert_eq!(said(&job(Phase::Running, 63, 0), 1_060_000), "On plan: 63 % done at 60 % of the time.");
         assert_eq!(said(&job(Phase::Running, 51, 0), 1_060_000), "Behind plan by 9 %: 51 % done at 60 % of the time.");
         assert_eq!(said(&job(Phase::Running, 90, 0), 1_160_000), "Late. 90 % done, 1 min after the deadline.");
+    }
+
+    #[test]
+    fn a_suspended_job_says_what_waits_and_what_does_not() {
+        assert_eq!(
+            said(&job(Phase::Suspended, 40, 0), 1_060_000),
+            "Suspended. 40 % done, no replica runs, nothing is lost. Resume it to go on; the deadline stays, it is in 40 s."
+        );
+        assert!(said(&job(Phase::Suspended, 40, 0), 1_200_000).ends_with("The deadline is over."));
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! All jobs, kept fresh by the stream of changes. Each row has its own signal: one change redraws one row.
+//! The jobs of the list, kept fresh by the stream of changes. Each row has its own signal: one change redraws one row.
 
 use std::collections::HashMap;
 
 use control::live::JobSummary;
 use leptos::prelude::*;
 
-use crate::{api::jobs::JobsPage, live::follow};
+use super::search::{JobsPage, Search};
+use crate::live::follow;
 
 /// Jobs by id, and the clock that all rows share.
 #[derive(Clone, Copy)]
@@ -17,15 +18,34 @@ pub struct JobsLive {
     pub now: RwSignal<i64>,
     /// Seconds since the newest change; `None` before the first.
     pub age: RwSignal<Option<f64>>,
+    pub search: StoredValue<Search>,
+    /// How many jobs there are, known here or not.
+    pub total: RwSignal<usize>,
+    /// Of the jobs that fit, those that are not known here.
+    unseen: RwSignal<usize>,
+    /// When the page was made: jobs submitted later are new.
+    made_at: i64,
+    seq: i64,
 }
 
 impl JobsLive {
     pub fn new(page: JobsPage) -> Self {
+        let known = page.jobs.iter().filter(|job| page.search.fits(job)).count();
         let rows = page.jobs.into_iter().map(|job| (job.id.clone(), ArcRwSignal::new(job))).collect();
-        Self { rows: RwSignal::new(rows), shape: RwSignal::new(0), now: RwSignal::new(page.now), age: RwSignal::new(None) }
+        Self {
+            rows: RwSignal::new(rows),
+            shape: RwSignal::new(0),
+            now: RwSignal::new(page.now),
+            age: RwSignal::new(None),
+            search: StoredValue::new(page.search),
+            total: RwSignal::new(page.total),
+            unseen: RwSignal::new(page.found.saturating_sub(known)),
+            made_at: page.now,
+            seq: page.seq,
+        }
     }
 
-    /// Takes changes in: known jobs change their row, others join the list.
+    /// Takes changes in: known jobs change their row, others join.
     pub fn apply(&self, changes: Vec<JobSummary>) {
         let mut reshaped = false;
         for job in changes {
@@ -39,6 +59,11 @@ impl JobsLive {
                     }
                 }
                 None => {
+                    if self.made_at <= job.submitted_at {
+                        self.total.update(|total| *total += 1);
+                    } else if self.search.with_value(|search| search.fits(&job)) {
+                        self.unseen.update(|unseen| *unseen = unseen.saturating_sub(1));
+                    }
                     self.rows.update(|rows| {
                         rows.insert(job.id.clone(), ArcRwSignal::new(job));
                     });
@@ -51,18 +76,25 @@ impl JobsLive {
         }
     }
 
-    /// All jobs, newest first; tracks the shape of the list, not each number in it.
-    pub fn sorted(&self) -> Vec<JobSummary> {
+    /// What `pick` makes of each job, in no order; tracks the shape of the list, not each number in it.
+    pub fn pick<T>(&self, pick: impl Fn(&JobSummary) -> Option<T>) -> Vec<T> {
         self.shape.track();
-        let mut jobs: Vec<_> = self.rows.read().values().map(|row| row.read_untracked().clone()).collect();
-        jobs.sort_by(|a, b| b.submitted_at.cmp(&a.submitted_at).then_with(|| b.id.cmp(&a.id)));
-        jobs
+        self.rows.read().values().filter_map(|row| pick(&row.read_untracked())).collect()
+    }
+
+    /// The ids of the known jobs that fit, newest first, and how many fit in all.
+    pub fn found(&self) -> (Vec<String>, usize) {
+        let fits = |job: &JobSummary| self.search.with_value(|search| search.fits(job)).then(|| (job.submitted_at, job.id.clone()));
+        let mut found = self.pick(fits);
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        let count = found.len() + self.unseen.get();
+        (found.into_iter().map(|(_, id)| id).collect(), count)
     }
 
     /// Follows the stream until the page goes.
     pub fn follow(self) {
         follow(
-            || "/live/jobs".to_owned(),
+            move || format!("/live/jobs?after={}", self.seq),
             move |changes| self.apply(changes),
             move |age, since_moved_ms| {
                 self.age.set(age);

@@ -3,3 +3,4 @@
 pub mod list;
 pub mod live;
 pub mod needs;
+pub mod search;

@@ -29,11 +29,13 @@ struct Line {
     action: &'static str,
 }
 
+/// Whether a job belongs into the card.
+pub fn needed(job: &JobSummary, now: i64) -> bool {
+    needs(job, now).is_some() && job.ended_at.is_none_or(|end| now - end <= NEWS_MS)
+}
+
 fn line(job: &JobSummary, now: i64) -> Option<Line> {
-    let (tone, word) = needs(job, now)?;
-    if job.ended_at.is_some_and(|end| now - end > NEWS_MS) {
-        return None;
-    }
+    let (tone, word) = needs(job, now).filter(|_| needed(job, now))?;
     let said = verdict(job, now);
     let (tab, action) = match word {
         "dead items" => ("items&state=dead", "See dead items"),
@@ -57,9 +59,9 @@ pub fn Needs() -> impl IntoView {
     let live: JobsLive = expect_context();
     let lines = Memo::new(move |_| {
         let now = live.now.get();
-        let mut lines: Vec<_> = live.sorted().iter().filter_map(|job| line(job, now)).collect();
-        lines.sort_by_key(|line| line.tone != Tone::Bad);
-        lines
+        let mut lines = live.pick(|job| line(job, now).map(|line| (line.tone != Tone::Bad, -job.submitted_at, line)));
+        lines.sort_unstable_by_key(|(mild, age, _)| (*mild, *age));
+        lines.into_iter().map(|(_, _, line)| line).collect::<Vec<_>>()
     });
     let more = move || lines.read().len().saturating_sub(SHOWN);
     view! {
@@ -78,7 +80,7 @@ pub fn Needs() -> impl IntoView {
                         </li>
                     }.erase()).collect::<Vec<_>>()}
                 </ul>
-                <When on=move || more() != 0><p class="body muted">{move || format!("and {} more below", more())}</p></When>
+                <When on=move || more() != 0><p class="body muted">{move || format!("and {} more", more())}</p></When>
             </section>
         </When>
     }

@@ -1,25 +1,28 @@
 //! The jobs list: what needs a person first, then all jobs, live and filtered by the address.
 
-use control::live::JobSummary;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::{
-        ask::{Answer, Question},
-        jobs::JobsPage,
+    api::ask::{Answer, Question},
+    jobs::{
+        list::Table,
+        live::JobsLive,
+        needs::Needs,
+        search::{JobsPage, Search},
     },
-    jobs::{list::Table, live::JobsLive, needs::Needs},
     ui::{badge::LiveBadge, erase::Erase, loaded::loaded},
 };
 
 /// `/` and `/jobs`.
 #[component]
 pub fn Jobs() -> impl IntoView {
+    let query = use_query_map();
     view! {
         <Title text="Jobs"/>
         {loaded(
-            || Question::Jobs,
+            move || Question::Jobs(Search::read(&query.read())),
             |answer| match answer {
                 Answer::Jobs(page) => view! { <Whole page/> }.erase(),
                 _ => ().into_any(),
@@ -34,7 +37,7 @@ fn Whole(page: JobsPage) -> impl IntoView {
     let live = JobsLive::new(page);
     live.follow();
     provide_context(live);
-    let none = Memo::new(move |_| live.rows.read().is_empty());
+    let none = Memo::new(move |_| live.total.get() == 0);
     view! {
         <header class="head">
             <div class="grow"><h1>"Jobs"</h1></div>
@@ -57,10 +60,4 @@ fn Empty() -> impl IntoView {
         </section>
     }
     .erase()
-}
-
-/// Text that the name filter looks at.
-pub(crate) fn matches(job: &JobSummary, text: &str) -> bool {
-    let text = text.to_lowercase();
-    job.name.to_lowercase().contains(&text) || job.id.contains(&text)
 }

@@ -12,9 +12,8 @@ pub fn SignIn() -> impl IntoView {
         <Title text="Sign in"/>
         <section class="card empty">
             <h1>"Sign in"</h1>
-            <p>"Open the link that the server printed when it started. It looks like this:"</p>
-            <p><code>"http://127.0.0.1:8080/sign-in?token=…"</code></p>
-            <p class="muted">"The link signs this browser in; the server prints a fresh one at every start."</p>
+            <p>"Open the link that the server printed when it started, or a fresh one: "<code>"asperathos link"</code></p>
+            <p class="muted">"A link signs one browser in. It works once, and for a quarter of an hour."</p>
         </section>
     }
     .erase()

@@ -3,6 +3,7 @@
 use control::plugin::Catalog;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::{
@@ -21,10 +22,11 @@ use crate::{
 /// `/submit`.
 #[component]
 pub fn Submit() -> impl IntoView {
+    let query = use_query_map();
     view! {
         <Title text="Submit a job"/>
         {loaded(
-            || Question::Submission,
+            move || Question::Submission { from: query.read().get("from") },
             |answer| match answer {
                 Answer::Submission(page) => view! { <SubmitFields page=*page/> }.erase(),
                 _ => ().into_any(),
@@ -37,21 +39,24 @@ pub fn Submit() -> impl IntoView {
 #[component]
 fn SubmitFields(page: SubmitPage) -> impl IntoView {
     let filled = Filled::new(page.form);
+    let from = page.from.map(|(id, name)| {
+        view! { <p class="muted">"Filled with the submission of " <a href=format!("/jobs/{id}")>{name}</a> ". That job stays as it is."</p> }.erase()
+    });
     view! {
-        <header class="head"><h1>"Submit a job"</h1></header>
+        <header class="head"><div class="grow"><h1>"Submit a job"</h1>{from}</div></header>
         <form class="submit" method="post" action="/submit" enctype="multipart/form-data" novalidate>
-            <ErrorSummary filled=filled.clone()/>
+            <ErrorSummary filled=filled.clone() labels=page.labels/>
             <Application catalog=page.catalog.clone() filled=filled.clone()/>
             <WorkloadSource filled=filled.clone()/>
             <section class="card">
                 <header><h2>"Goal"</h2></header>
-                <div class="body fields">
+                <div class="body fields goal">
                     <Deadline filled=filled.clone()/>
                     <Replicas filled=filled.clone()/>
                 </div>
             </section>
-            <Loop place=0 catalog=page.catalog.clone() filled=filled.clone()/>
-            <Loop place=1 catalog=page.catalog.clone() filled=filled.clone()/>
+            <Loop place=0 catalog=page.catalog.clone() metrics=page.metrics.clone() filled=filled.clone()/>
+            <Loop place=1 catalog=page.catalog.clone() metrics=page.metrics filled=filled.clone()/>
             <Monitors monitors=page.catalog.monitors filled=filled.clone()/>
             <Queue filled/>
             <p class="acts"><button class="button" data-look="primary" type="submit">"Submit"</button></p>
@@ -70,7 +75,7 @@ fn Application(catalog: Catalog, filled: Filled) -> impl IntoView {
                     name="name" label="Name" value=filled.value("name", "") error=filled.error("name")
                     help="For people, such as “Well 41 inversion”."
                 />
-                <PluginChoice at="platform".to_owned() label="Run on" kinds=catalog.platforms prefer="local" filled/>
+                <PluginChoice at="platform".to_owned() label="Run on" kinds=catalog.platforms prefer="local" open=1 filled/>
             </div>
         </section>
     }
@@ -84,7 +89,7 @@ fn Deadline(filled: Filled) -> impl IntoView {
     let seconds = RwSignal::new(filled.value(NAME, "600"));
     let said = move || {
         let said = seconds.get().trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0).map(words::duration);
-        format!("Counted from now. {}600 is 10 min, 3600 is 1 h.", said.map(|s| format!("That is {s}. ")).unwrap_or_default())
+        format!("Counted from now. {}", said.map_or_else(|| "3600 is 1 h.".to_owned(), |said| format!("That is {said}.")))
     };
     let error = filled.error(NAME);
     let wrong = error.is_some();
@@ -106,15 +111,15 @@ fn Deadline(filled: Filled) -> impl IntoView {
 
 /// All problems on top, each leading to its field.
 #[component]
-fn ErrorSummary(filled: Filled) -> impl IntoView {
+fn ErrorSummary(filled: Filled, labels: Vec<Option<String>>) -> impl IntoView {
     let errors = filled.errors().to_vec();
     let count = errors.len() as u64;
     (count > 0).then(|| {
         let lines: Vec<_> = errors
             .into_iter()
-            .map(|error| {
-                let field = (!error.field.is_empty())
-                    .then(|| view! { <a href=format!("#{}", error.field) rel="external">{error.field.clone()}</a> ": " }.erase());
+            .zip(labels)
+            .map(|(error, label)| {
+                let field = label.map(|label| view! { <a href=format!("#{}", error.field) rel="external">{label}</a> ": " }.erase());
                 view! { <li>{field} {error.message}</li> }.erase()
             })
             .collect();

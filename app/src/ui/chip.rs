@@ -29,7 +29,8 @@ fn look(phase: Phase) -> (Tone, &'static str) {
     match phase {
         Phase::Created => (Tone::Quiet, "○"),
         Phase::Running => (Tone::Good, "▶"),
-        Phase::Suspended => (Tone::Warn, "⏸"),
+        // Two bars, drawn by the style sheet: the character is an emoji on some systems.
+        Phase::Suspended => (Tone::Warn, ""),
         Phase::Stopping => (Tone::Warn, "◐"),
         Phase::Completed => (Tone::Good, "✓"),
         Phase::Failed => (Tone::Bad, "✕"),

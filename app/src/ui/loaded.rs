@@ -30,7 +30,22 @@ pub fn kept_fresh(
 
 /// All pages share this code: a resource of a type of its own costs some 15 kB of WebAssembly (decision 9).
 fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc<dyn Fn(Answer) -> AnyView + Send + Sync>) -> AnyView {
-    let answer = Resource::<Result<Answer, ApiError>, Json>::new_with_options(source, |(question, _)| ask(question), false);
+    // One answer at a time: changes that come faster than answers would otherwise always overtake them.
+    let awaited = RwSignal::new(false);
+    let source = Memo::new(move |before: Option<&(Question, u64)>| {
+        let now = source();
+        match before {
+            Some(before) if awaited.get() && before.0 == now.0 => before.clone(),
+            _ => now,
+        }
+    });
+    let fetch = move |(question, _)| async move {
+        awaited.set(true);
+        let answer = ask(question).await;
+        awaited.try_set(false);
+        answer
+    };
+    let answer = Resource::<Result<Answer, ApiError>, Json>::new_with_options(move || source.get(), fetch, false);
     view! {
         <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }.erase()>
             {move || {

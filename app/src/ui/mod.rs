@@ -5,6 +5,7 @@ pub mod chip;
 pub mod erase;
 pub mod loaded;
 pub mod post;
+pub mod range;
 pub mod search;
 pub mod time;
 pub mod trouble;

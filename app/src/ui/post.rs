@@ -14,13 +14,11 @@ pub struct Post {
     pub pending: RwSignal<bool>,
     /// The newest answer, with the number that the server function returned if it returns one.
     pub answer: RwSignal<Option<Result<Option<u64>, ApiError>>>,
-    /// How many answers came.
-    pub answers: RwSignal<u64>,
 }
 
 impl Default for Post {
     fn default() -> Self {
-        Self { pending: RwSignal::new(false), answer: RwSignal::new(None), answers: RwSignal::new(0) }
+        Self { pending: RwSignal::new(false), answer: RwSignal::new(None) }
     }
 }
 
@@ -37,7 +35,6 @@ impl Post {
             let answer = answer(to, &fields).await;
             // The page may be gone by now.
             self.answer.try_set(Some(answer));
-            self.answers.try_update(|n| *n += 1);
             self.pending.try_set(false);
         });
     }

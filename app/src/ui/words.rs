@@ -30,9 +30,12 @@ pub fn share(done: u64, total: u64) -> f64 {
     if total == 0 { 0.0 } else { done as f64 / total as f64 }
 }
 
-/// A length of time in one or two units: `4 min`, `1 h 20 min`, `0.35 s`.
+/// A length of time in one or two units: `4 min`, `1 h 20 min`, `0.35 s`, `3 ms`.
 pub fn duration(seconds: f64) -> String {
     let s = seconds.abs();
+    if 0.0 < s && s < 0.1 {
+        return format!("{} ms", number(s * 1000.0, if s < 0.01 { 1 } else { 0 }));
+    }
     if s < 1.0 {
         return format!("{} s", number(s, 2));
     }
@@ -49,6 +52,12 @@ pub fn duration(seconds: f64) -> String {
         _ if whole % 86_400 >= 3600 => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3600),
         _ => format!("{} d", whole / 86_400),
     }
+}
+
+/// A distance that is only looked at in passing: from two minutes on without seconds.
+pub fn about(seconds: f64) -> String {
+    let s = seconds.abs();
+    duration(if s < 120.0 { s.floor() } else { (s / 60.0).floor() * 60.0 })
 }
 
 /// A countdown that does not jump: `21:36`, `1:02:03`.
@@ -130,6 +139,11 @@ mod tests {
     #[test]
     fn durations_use_the_units_that_people_use() {
         assert_eq!(duration(0.354), "0.35 s");
+        assert_eq!(duration(0.0042), "4.2 ms");
+        assert_eq!(duration(0.04), "40 ms");
+        assert_eq!(duration(0.0), "0 s");
+        assert_eq!(about(572.0), "9 min");
+        assert_eq!(about(75.4), "1 min 15 s");
         assert_eq!(duration(240.0), "4 min");
         assert_eq!(duration(250.0), "4 min 10 s");
         assert_eq!(duration(4800.0), "1 h 20 min");

@@ -202,8 +202,12 @@ impl Backend for Fake {
         }
     }
 
-    async fn jobs(&self, _limit: u32) -> Result<Vec<JobSummary>, ApiError> {
-        Ok(self.jobs.clone())
+    fn metrics(&self) -> Vec<(String, Vec<String>)> {
+        vec![("progress".to_owned(), vec!["progress_error".to_owned(), "done".to_owned()])]
+    }
+
+    async fn jobs(&self, _limit: u32) -> Result<(i64, Vec<JobSummary>), ApiError> {
+        Ok((60, self.jobs.clone()))
     }
 
     async fn job(&self, id: &str, _width: u32) -> Result<JobDetail, ApiError> {
@@ -231,6 +235,10 @@ impl Backend for Fake {
             result_bytes: Some(1234),
             result_type: Some("image/png".to_owned()),
         }])
+    }
+
+    async fn excerpts(&self, _id: &str, indexes: &[u64]) -> Result<Vec<Option<String>>, ApiError> {
+        Ok(indexes.iter().map(|index| Some(format!("result of {index}"))).collect())
     }
 
     async fn retry_items(&self, _id: &str, _indexes: Vec<u64>) -> Result<u64, ApiError> {

@@ -33,7 +33,7 @@ async fn a_thousand_jobs_are_cut_and_filters_come_from_the_address() {
     let jobs = (0..1000).map(|n| job(&format!("kj-{n:016}"), &format!("Run {n}"), Phase::Completed)).collect();
     let fake = Fake { jobs };
     let (_, html) = page("/jobs", fake.clone(), Some(person()), None).await;
-    assert_eq!(html.matches("<tr").count(), 201, "the head and 200 rows");
+    assert_eq!(html.matches("<tr").count(), 101, "the head and 100 rows");
     assert!(html.contains("Show more"));
     let (_, html) = page("/jobs?q=Run%20777", fake, Some(person()), None).await;
     assert_eq!(html.matches("<tr").count(), 2);
@@ -59,12 +59,33 @@ async fn a_refused_form_keeps_what_was_typed_and_names_each_problem_at_its_field
     ];
     let (_, html) = page("/submit", Fake::default(), Some(person()), Some(SubmitForm { values, errors })).await;
     assert!(html.contains("2 fields need a look"));
+    assert!(html.contains(">command</a>") && html.contains(">Controller, kp</a>"), "by their labels: {html}");
     assert!(html.contains("href=\"#platform.local.command\""), "the summary leads to the field");
     assert!(html.contains("id=\"loops.0.controller.pid.kp-error\""));
     assert!(html.contains("Enter 0 or more."));
     assert!(html.contains("value=\"Well 41 &lt;inversion&gt;\""), "kept and escaped");
     assert!(html.contains("shot-1\nshot-2</textarea>"));
     assert!(html.contains("value=\"-1\""));
+}
+
+#[tokio::test]
+async fn a_submission_can_be_sent_again_with_changes() {
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Completed)] };
+    let (_, html) = page("/jobs/kj-000000000000000b", fake.clone(), Some(person()), None).await;
+    assert!(html.contains("href=\"/submit?from=kj-000000000000000b\""));
+    assert!(html.contains("action=\"/jobs/kj-000000000000000b/delete\""));
+    let (_, html) = page("/submit?from=kj-000000000000000b", fake, Some(person()), None).await;
+    for value in ["value=\"Well 41\"", "value=\"./worker\"", "value=\"120\"", "value=\"12\""] {
+        assert!(html.contains(value), "{value}: {html}");
+    }
+    assert!(html.contains("Filled with the submission of"));
+}
+
+#[tokio::test]
+async fn a_filter_without_a_match_says_of_how_many() {
+    let jobs = (0..7).map(|n| job(&format!("kj-{n:016}"), &format!("Run {n}"), Phase::Completed)).collect();
+    let (_, html) = page("/jobs?q=well", Fake { jobs }, Some(person()), None).await;
+    assert!(html.contains("No job fits this filter.") && html.contains("0 of 7"), "{html}");
 }
 
 #[tokio::test]

@@ -61,7 +61,8 @@ pub async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> 
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<String> {
+/// The secret of the browser's session.
+pub fn cookie(headers: &HeaderMap) -> Option<String> {
     let all = headers.get_all(header::COOKIE);
     all.iter()
         .filter_map(|value| value.to_str().ok())
@@ -82,7 +83,7 @@ fn same_origin(headers: &HeaderMap, host: &str) -> bool {
 }
 
 fn open(path: &str) -> bool {
-    matches!(path, "/healthz" | "/sign-in" | "/favicon.ico") || path.starts_with("/pkg/") || path.starts_with("/fonts/")
+    matches!(path, "/healthz" | "/sign-in" | "/sign-out" | "/favicon.ico") || path.starts_with("/pkg/") || path.starts_with("/fonts/")
 }
 
 /// Paths that the app draws itself: without a viewer in its context it shows how to sign in, and nothing else.

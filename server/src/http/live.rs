@@ -1,22 +1,26 @@
 //! Live streams: cursors over the store's sequence, resumed by `Last-Event-ID`. Slow clients lag and never lose.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use control::live::Frame;
 use futures::Stream;
 use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::Web;
 use crate::store::StoreError;
+use crate::words::chain;
 
 /// Frames read at once.
 const LOT: u32 = 200;
 /// Longest silence of the stream of all jobs.
 const SILENCE: Duration = Duration::from_secs(1);
+/// Frames are kept an hour: who had read everything a minute ago cannot have missed one since.
+const LAG: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 pub struct Start {
@@ -43,25 +47,21 @@ pub async fn job(
     Query(start): Query<Start>,
     headers: HeaderMap,
 ) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
-    let state = Cursor { web: web.clone(), seq: cursor(&headers, &start), changes: web.store.seq(), ready: Vec::new().into_iter() };
+    let state = Cursor::new(&web, cursor(&headers, &start));
     sse(Box::pin(futures::stream::unfold((state, id), |(mut state, id)| async move {
         loop {
             if let Some(event) = state.ready.next() {
                 return Some((Ok(event), (state, id)));
             }
-            let read = async {
-                let floor = state.web.store.frames_floor(&id).await?;
-                Ok::<_, StoreError>((floor, state.web.store.frames_after(&id, state.seq, LOT).await?))
-            };
-            let frames = match read.await {
+            let frames = match state.read(&id).await {
+                Ok(Read::Frames(frames)) => frames,
                 // Frames that this client has not seen are gone: it has to load the page again.
-                Ok((floor, _)) if state.seq < floor => {
+                Ok(Read::Gap { floor }) => {
                     state.seq = floor;
                     return Some((Ok(Event::default().event("gap").data("reload")), (state, id)));
                 }
-                Ok((_, frames)) => frames,
                 Err(error) => {
-                    tracing::error!("live stream of {id}: {error}");
+                    tracing::error!("live stream of {id}: {}", chain(&error));
                     return None;
                 }
             };
@@ -89,13 +89,13 @@ pub async fn jobs(
     Query(start): Query<Start>,
     headers: HeaderMap,
 ) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
-    let state = Cursor { web: web.clone(), seq: cursor(&headers, &start), changes: web.store.seq(), ready: Vec::new().into_iter() };
+    let state = Cursor::new(&web, cursor(&headers, &start));
     sse(Box::pin(futures::stream::unfold(state, |mut state| async move {
         loop {
             let (seq, changed) = match state.web.store.jobs_changed_after(state.seq, 1000).await {
                 Ok(found) => found,
                 Err(error) => {
-                    tracing::error!("live stream of jobs: {error}");
+                    tracing::error!("live stream of jobs: {}", chain(&error));
                     return None;
                 }
             };
@@ -121,9 +121,40 @@ struct Cursor {
     seq: i64,
     changes: watch::Receiver<i64>,
     ready: std::vec::IntoIter<Event>,
+    /// When this stream had last read all that there was.
+    whole_at: Option<Instant>,
+}
+
+enum Read {
+    Frames(Vec<Frame>),
+    /// Frames up to this one are gone, and the cursor stands before it.
+    Gap {
+        floor: i64,
+    },
 }
 
 impl Cursor {
+    fn new(web: &Web, seq: i64) -> Self {
+        Self { web: web.clone(), seq, changes: web.store.seq(), ready: Vec::new().into_iter(), whole_at: None }
+    }
+
+    /// The next frames of a job. Only a stream that begins or lags can have missed some.
+    async fn read(&mut self, job: &str) -> Result<Read, StoreError> {
+        let began = Instant::now();
+        let frames = self.web.store.frames_after(job, self.seq, LOT).await?;
+        if self.whole_at.is_none_or(|at| LAG < began.duration_since(at)) {
+            // After the frames: what is removed between the two reads is then noticed.
+            let floor = self.web.store.frames_floor(job).await?;
+            if self.seq < floor {
+                return Ok(Read::Gap { floor });
+            }
+        }
+        if frames.len() < LOT as usize {
+            self.whole_at = Some(began);
+        }
+        Ok(Read::Frames(frames))
+    }
+
     /// Until something was committed; false when the server stops.
     async fn wait(&mut self) -> bool {
         tokio::select! {

@@ -1,6 +1,8 @@
 //! The web server: pages, live streams, results and the JSON API behind one guard.
 
+mod failure;
 mod guard;
+mod jobs;
 mod live;
 mod pages;
 mod results;
@@ -13,9 +15,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -47,17 +49,20 @@ pub fn router(web: Web) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/jobs/{id}/delete", post(jobs::delete))
         .route("/jobs/{id}/results/{index}", get(results::result))
         .route("/jobs/{id}/results.tsv", get(results::table))
         .route("/jobs/{id}/series.csv", get(results::series))
         .route("/jobs/{id}/chart/{name}", get(results::chart))
         .merge(v1::routes())
+        .route("/api/{*rest}", any(failure::unknown))
         .layer(axum::extract::DefaultBodyLimit::max(JSON_LIMIT));
     let pages = pages::routes(&web);
     Router::new()
         .merge(large)
         .merge(rest)
         .merge(pages)
+        .layer(from_fn(failure::uniform))
         .layer(CompressionLayer::new())
         .merge(streams)
         .layer(from_fn_with_state(web.clone(), guard::guard))

@@ -1,13 +1,13 @@
 //! Signing in by a one-time link, and out again.
 
 use axum::extract::{Form, Query, State};
-use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::Web;
-use super::guard::{COOKIE, refuse};
+use super::guard::{COOKIE, cookie, refuse};
 use crate::access::tokens;
 
 #[derive(Deserialize)]
@@ -55,7 +55,14 @@ async fn enter(web: &Web, link: &Link) -> Response {
     }
 }
 
-pub async fn sign_out() -> Response {
+/// Ends the session on the server too: a copy of the cookie is worth nothing afterwards.
+pub async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Response {
+    if let Some(secret) = cookie(&headers)
+        && let Err(error) = web.store.drop_session(&tokens::hash(secret.trim())).await
+    {
+        tracing::error!("could not sign out: {error}");
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "the store did not answer; you are still signed in");
+    }
     let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
     ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response()
 }

@@ -6,7 +6,7 @@ use app::viewer::Viewer;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use control::live::{ItemState, ItemView, JobDetail, JobSummary};
@@ -15,7 +15,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Web;
+use super::failure::Failure;
 use crate::manager::submission;
+use crate::queue::{Look, Start};
+
+/// Items of one answer, and bytes of their texts.
+const ITEMS_LIMIT: u32 = 5000;
+const ITEMS_BYTES: usize = 4 << 20;
 
 pub fn routes() -> Router<Web> {
     Router::new()
@@ -26,32 +32,6 @@ pub fn routes() -> Router<Web> {
         .route("/api/v1/jobs/{id}/items/retry", post(retry))
         .route("/api/v1/jobs/{id}/loops/{name}/tunings", post(tune))
         .route("/api/v1/jobs/{id}/{command}", post(command))
-}
-
-/// An error on its way to a client.
-pub struct Failure(ApiError);
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let status = match &self.0 {
-            ApiError::NotFound { .. } => StatusCode::NOT_FOUND,
-            ApiError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::Conflict { .. } => StatusCode::CONFLICT,
-            ApiError::Unauthorized => StatusCode::UNAUTHORIZED,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let errors = match self.0 {
-            ApiError::Invalid { errors } => errors,
-            other => vec![FieldError::new("", other.to_string())],
-        };
-        (status, Json(json!({ "errors": errors }))).into_response()
-    }
 }
 
 /// A body that is not JSON is one clear error as well.
@@ -74,7 +54,7 @@ fn hundred() -> u32 {
 }
 
 async fn jobs(State(web): State<Web>, Query(limit): Query<Limit>) -> Result<Json<Vec<JobSummary>>, Failure> {
-    Ok(Json(web.server.jobs(limit.limit.min(10_000)).await?))
+    Ok(Json(web.server.jobs(limit.limit.min(10_000)).await?.1))
 }
 
 async fn submit(State(web): State<Web>, Extension(viewer): Extension<Viewer>, sent: Result<Json<Value>, JsonRejection>) -> Response {
@@ -88,7 +68,7 @@ async fn submit(State(web): State<Web>, Extension(viewer): Extension<Viewer>, se
     };
     match submitted {
         Ok(id) => (StatusCode::ACCEPTED, Json(json!({ "job_id": id }))).into_response(),
-        Err(error) => Failure(error).into_response(),
+        Err(error) => Failure::from(error).into_response(),
     }
 }
 
@@ -106,12 +86,17 @@ struct Page {
     state: Option<ItemState>,
     #[serde(default)]
     offset: u64,
+    /// The index of the last item that was seen: the cheap way through many. Stronger than `offset`.
+    after: Option<u64>,
     #[serde(default = "hundred")]
     limit: u32,
 }
 
+/// An answer may end before `limit`, when its texts are long; an empty one is the end.
 async fn items(State(web): State<Web>, Path(id): Path<String>, Query(page): Query<Page>) -> Result<Json<Vec<ItemView>>, Failure> {
-    Ok(Json(web.server.items(&id, page.state, page.offset, page.limit).await?))
+    let start = page.after.map_or(Start::Skip(page.offset), |index| Start::Index(index.saturating_add(1)));
+    let look = Look { state: page.state, start, limit: page.limit.min(ITEMS_LIMIT), text: usize::MAX, bytes: ITEMS_BYTES };
+    Ok(Json(web.server.look(&id, look).await?))
 }
 
 #[derive(Deserialize)]
@@ -129,7 +114,7 @@ async fn retry(State(web): State<Web>, Path(id): Path<String>, sent: Result<Json
     };
     match web.server.retry_items(&id, retry.indexes).await {
         Ok(count) => Json(json!({ "retried": count })).into_response(),
-        Err(error) => Failure(error).into_response(),
+        Err(error) => Failure::from(error).into_response(),
     }
 }
 
@@ -145,7 +130,7 @@ async fn command(
         "terminate" => JobCommand::Terminate,
         other => {
             let what = format!("the command {other}; known are suspend, resume, stop, terminate");
-            return Err(Failure(ApiError::NotFound { what }));
+            return Err(ApiError::NotFound { what }.into());
         }
     };
     web.server.command(&id, command, &viewer.name).await?;
@@ -172,10 +157,10 @@ async fn tune(
         errors.push(FieldError::new("params", "is missing; it is an object with the loop's parameters"));
     }
     let (Some(base), Some(params)) = (base, params) else {
-        return Failure(ApiError::Invalid { errors }).into_response();
+        return Failure::from(ApiError::Invalid { errors }).into_response();
     };
     match web.server.tune(&id, &name, base, params.clone(), &viewer.name).await {
         Ok(revision) => (StatusCode::ACCEPTED, Json(json!({ "revision": revision }))).into_response(),
-        Err(error) => Failure(error).into_response(),
+        Err(error) => Failure::from(error).into_response(),
     }
 }

@@ -25,12 +25,14 @@ use crate::controller::Loops;
 use crate::monitor::Monitor;
 use crate::queue::{Queue, QueueError};
 use crate::store::{JobRow, StoreError};
-use crate::words::chain;
+use crate::words::{self, chain};
 
 const CARE: Duration = Duration::from_millis(100);
 const CARES_A_TICK: u32 = 10;
 /// How long replicas may take to see by themselves that the job is over.
 const FAREWELL_MS: i64 = 1500;
+/// And to end when they are asked to at the end of the job or of the server.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// A replica that is asked to leave may finish its item, however long it takes.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// Where no actuator says otherwise.
@@ -65,6 +67,8 @@ pub struct Task {
     before_end: u32,
     /// Nobody is left and nothing was left behind.
     left: bool,
+    /// The server stops: the job is left as it is.
+    released: bool,
     blind: bool,
     /// Items done at the tick before, so that each is told to the loops once.
     told_done: u64,
@@ -80,61 +84,29 @@ impl Task {
         if self.leaving.is_some() {
             self.replicas.drain_all(PATIENCE);
         }
-        loop {
-            tokio::select! {
+        while !self.row.phase.ended() && !self.released {
+            let done = tokio::select! {
                 nudge = nudges.recv() => match nudge {
-                    Some(Nudge::Command(command, answer)) => {
-                        let obeyed = self.obey(command).await;
-                        let _ = answer.send(obeyed.as_ref().map_err(|error| chain(error)).and_then(|refused| refused.map_or(Ok(()), |why| Err(why.to_owned()))));
-                        self.endure(obeyed.map(drop))?;
-                    }
-                    Some(Nudge::Retuned) => {
-                        self.retuned = true;
-                        // The new values decide at once.
-                        let ticked = self.tick().await;
-                        self.endure(ticked)?;
-                    }
-                    Some(Nudge::Retried) => self.over_since = None,
-                    Some(Nudge::Shutdown { end_replicas, done }) => {
-                        if end_replicas {
-                            // In memory only: the last tick must not start anybody.
-                            self.leaving = Some(Phase::Suspended);
-                            let wanted = self.replicas.wanted();
-                            let ended = self.replicas.end_all(Duration::from_secs(2)).await;
-                            self.endure(ended.map_err(JobError::from))?;
-                            self.replicas.want(wanted, drain_s(&self.row));
-                        }
-                        let ticked = self.tick().await;
-                        self.endure(ticked)?;
-                        let _ = done.send(());
-                        return Ok(());
-                    }
+                    Some(nudge) => self.heed(nudge).await,
                     None => return Ok(()),
                 },
                 _ = care.tick() => {
-                    let cared = self.care().await;
-                    self.endure(cared)?;
                     cares += 1;
-                    if cares >= CARES_A_TICK {
-                        cares = 0;
-                        let ticked = self.tick().await;
-                        self.endure(ticked)?;
-                    }
+                    self.look(&mut cares).await
                 }
                 changed = queue_changes.changed() => {
                     // Only the end of the work is urgent; everything else waits for the next look.
                     if changed.is_ok() && self.queue.counts().left() == 0 {
-                        let cared = self.care().await;
-                        self.endure(cared)?;
+                        self.care().await
                     } else {
                         tokio::time::sleep(Duration::from_millis(5)).await;
+                        Ok(())
                     }
                 }
-            }
-            if self.row.phase.ended() {
-                return Ok(());
-            }
+            };
+            self.endure(done)?;
         }
+        Ok(())
     }
 
     /// A store that fails now may work the next second (a full disk, a lock): the job goes on meanwhile.
@@ -146,6 +118,55 @@ impl Task {
                 Ok(())
             }
             other => other,
+        }
+    }
+
+    /// Ten times a second it looks after replicas, each tenth time it is a tick, whatever became of the look.
+    async fn look(&mut self, cares: &mut u32) -> Result<(), JobError> {
+        let cared = self.care().await;
+        if *cares < CARES_A_TICK {
+            return cared;
+        }
+        *cares = 0;
+        self.tick().await.and(cared)
+    }
+
+    async fn heed(&mut self, nudge: Nudge) -> Result<(), JobError> {
+        match nudge {
+            Nudge::Command(command, answer) => {
+                let obeyed = self.obey(command).await;
+                let said = match &obeyed {
+                    Ok(None) => Ok(()),
+                    Ok(Some(refused)) => Err((*refused).to_owned()),
+                    Err(error) => Err(chain(error)),
+                };
+                // Who asked may have gone; it is done all the same.
+                let _ = answer.send(said);
+                obeyed.map(drop)
+            }
+            Nudge::Retuned => {
+                self.retuned = true;
+                // The new values decide at once.
+                self.tick().await
+            }
+            Nudge::Retried => {
+                self.over_since = None;
+                Ok(())
+            }
+            Nudge::Shutdown { end_replicas, done } => {
+                let mut ended = Ok(());
+                if end_replicas {
+                    // In memory only: the last tick must not start anybody.
+                    self.leaving = Some(Phase::Suspended);
+                    let wanted = self.replicas.wanted();
+                    ended = self.replicas.end_all(FAREWELL).await;
+                    self.replicas.want(wanted, drain_s(&self.row));
+                }
+                let ticked = self.tick().await;
+                self.released = true;
+                let _ = done.send(());
+                ended.map_err(JobError::from).and(ticked)
+            }
         }
     }
 
@@ -190,16 +211,16 @@ impl Task {
         if !self.replicas.none_left() && now_ms() - since < FAREWELL_MS {
             return Ok(());
         }
-        self.replicas.end_all(Duration::from_secs(2)).await?;
+        self.replicas.end_all(FAREWELL).await?;
         let items = self.queue.counts();
         if items.left() > 0 {
             return Ok(());
         }
         if items.done == 0 {
-            let reason = format!("all {} items are dead after {} attempts each", items.dead, self.row.spec.queue.max_attempts);
+            let reason = words::all_dead(items.dead, self.row.spec.queue.max_attempts);
             self.enter(Phase::Failed, Some(reason)).await
         } else {
-            let reason = (items.dead > 0).then(|| format!("{} of {} items are dead", items.dead, items.total));
+            let reason = (items.dead > 0).then(|| words::some_dead(items.dead, items.total));
             self.enter(Phase::Completed, reason).await
         }
     }

@@ -9,6 +9,7 @@ pub mod workload;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use app::api::error::ApiError;
 use app::backend::JobCommand;
@@ -29,7 +30,9 @@ use crate::words::chain;
 /// Most jobs that are not ended at one time.
 const LIVING_LIMIT: usize = 1000;
 /// How often ended processes are noticed.
-const REAP: std::time::Duration = std::time::Duration::from_millis(100);
+const REAP: Duration = Duration::from_millis(100);
+/// The queue of an ended job stays in memory while its pages are looked at, and so much longer.
+const QUEUE_KEPT: Duration = Duration::from_secs(30);
 
 /// What a job's task can be told. Nothing in it but the wish: the task re-reads the truth.
 pub enum Nudge {
@@ -120,6 +123,7 @@ impl Manager {
                 looks += 1;
                 if looks.is_multiple_of(10) {
                     shared.trim_logs();
+                    shared.queues.close_unused(QUEUE_KEPT);
                 }
             }
         });
@@ -283,7 +287,7 @@ impl Manager {
             }
         }
         let all = futures::future::join_all(waits);
-        if tokio::time::timeout(std::time::Duration::from_secs(30), all).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(30), all).await.is_err() {
             tracing::warn!("some jobs did not stop within 30 s; their replicas are looked for at the next start");
         }
     }

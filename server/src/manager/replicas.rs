@@ -1,10 +1,14 @@
 //! The replicas of one job: started, adopted, drained and ended, so that there are as many as wanted.
 
+mod drain;
 mod recover;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use control::live::{Mark, MarkKind, ReplicaState, ReplicaView};
@@ -18,9 +22,13 @@ use crate::platform::local::address;
 use crate::platform::{Exit, Handle, Launch, Platform};
 use crate::queue::Queue;
 use crate::store::{ReplicaRow, Store, StoreError};
+use crate::words::{chain, counted};
 
 /// Ended replicas that stay visible on the page.
 const SHOWN_ENDED: usize = 20;
+/// Stored states of a replica that lives.
+const STARTING: &str = "starting";
+const DRAINING: &str = "draining";
 
 pub struct Replicas {
     job: String,
@@ -47,8 +55,10 @@ struct Replica {
     /// Ends the serving of its queue when the replica is forgotten.
     _served: DropGuard,
     draining_since: Option<i64>,
-    /// The platform is ending it now.
-    ending: bool,
+    /// While it drains: since when it holds nothing.
+    idle_since: Option<i64>,
+    /// The platform is ending it now. Taken back when that failed.
+    ending: Arc<AtomicBool>,
     cpu_s: Option<f64>,
     cpu: f64,
     memory_bytes: u64,
@@ -56,7 +66,26 @@ struct Replica {
 
 impl Replica {
     fn new(row: ReplicaRow, handle: Handle, served: DropGuard) -> Self {
-        Self { row, handle, _served: served, draining_since: None, ending: false, cpu_s: None, cpu: 0.0, memory_bytes: 0 }
+        Self {
+            row,
+            handle,
+            _served: served,
+            draining_since: None,
+            idle_since: None,
+            ending: Arc::default(),
+            cpu_s: None,
+            cpu: 0.0,
+            memory_bytes: 0,
+        }
+    }
+
+    fn ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// Neither draining nor being ended.
+    fn active(&self) -> bool {
+        self.draining_since.is_none() && !self.ending()
     }
 }
 
@@ -122,7 +151,7 @@ impl Replicas {
                 continue;
             };
             let one = self.living.remove(place);
-            let asked = one.ending || one.draining_since.is_some();
+            let asked = !one.active();
             // What the main process left behind goes with it.
             if let Err(error) = self.platform.end(&one.handle, Duration::ZERO).await {
                 tracing::warn!("replica {}: its remaining processes could not be ended: {error}", one.row.id);
@@ -162,7 +191,7 @@ impl Replicas {
             }
         };
         if back > 0 {
-            self.mark(MarkKind::Info, format!("{back} item(s) of replica {} went back to the queue.", short(&row.id)));
+            self.mark(MarkKind::Info, format!("{} of replica {} went back to the queue.", counted(back, "item"), short(&row.id)));
         }
         let items_done = self.queue.items_done(&row.id);
         row.items_done = items_done;
@@ -191,59 +220,14 @@ impl Replicas {
     pub async fn reconcile(&mut self) -> Result<(), StoreError> {
         let now = now_ms();
         self.end_drained(now);
-        let active = self.living.iter().filter(|one| one.draining_since.is_none() && !one.ending).count() as u32;
+        let active = self.living.iter().filter(|one| one.active()).count() as u32;
         if active > self.wanted {
             self.choose(active - self.wanted, now);
         } else if active < self.wanted {
             let missing = self.recall(self.wanted - active);
             self.start(missing, now).await?;
         }
-        Ok(())
-    }
-
-    /// Starves the replicas that lose least: those that hold nothing, then those that began last.
-    fn choose(&mut self, count: u32, now: i64) {
-        let queue = self.queue.clone();
-        let mut places: Vec<usize> =
-            (0..self.living.len()).filter(|place| self.living[*place].draining_since.is_none() && !self.living[*place].ending).collect();
-        places.sort_by_key(|place| {
-            let one = &self.living[*place];
-            (!queue.idle(&one.row.id), std::cmp::Reverse(one.row.started_at))
-        });
-        for place in places.into_iter().take(count as usize) {
-            let one = &mut self.living[place];
-            one.draining_since = Some(now);
-            self.queue.starve(&one.row.id, true);
-        }
-    }
-
-    /// Takes draining replicas back before new ones are started; answers how many are still missing.
-    fn recall(&mut self, mut missing: u32) -> u32 {
-        for one in self.living.iter_mut().filter(|one| one.draining_since.is_some() && !one.ending) {
-            if missing == 0 {
-                break;
-            }
-            one.draining_since = None;
-            self.queue.starve(&one.row.id, false);
-            missing -= 1;
-        }
-        missing
-    }
-
-    fn end_drained(&mut self, now: i64) {
-        for one in self.living.iter_mut().filter(|one| !one.ending) {
-            let Some(since) = one.draining_since else { continue };
-            let idle = self.queue.idle(&one.row.id);
-            if idle || now - since >= self.drain_ms {
-                one.ending = true;
-                let (platform, handle, grace) = (self.platform.clone(), one.handle.clone(), self.grace);
-                tokio::spawn(async move {
-                    if let Err(error) = platform.end(&handle, grace).await {
-                        tracing::warn!("replica {} could not be ended: {error}", handle.replica);
-                    }
-                });
-            }
-        }
+        self.store_draining().await
     }
 
     /// Never more than there are waiting items for them, and not while crashes hold it back.
@@ -287,7 +271,7 @@ impl Replicas {
             job: self.job.clone(),
             addr: address.to_string(),
             handle: None,
-            state: "starting".to_owned(),
+            state: STARTING.to_owned(),
             started_at: now,
             ended_at: None,
             ended: None,
@@ -311,7 +295,7 @@ impl Replicas {
                 row.ended_at = Some(now);
                 row.ended = Some(error.to_string());
                 self.store.put_replica(&row).await?;
-                return Ok(Err(crate::words::chain(&error)));
+                return Ok(Err(chain(&error)));
             }
         };
         row.handle = serde_json::to_value(&handle).ok();
@@ -320,21 +304,13 @@ impl Replicas {
         Ok(Ok(()))
     }
 
-    /// Starves everybody: they finish what they hold and go. `drain` bounds how long that may take.
-    pub fn drain_all(&mut self, drain: Duration) {
-        self.wanted = 0;
-        self.drain_ms = i64::try_from(drain.as_millis()).unwrap_or(i64::MAX);
-        let active = self.living.len() as u32;
-        self.choose(active, now_ms());
-    }
-
     /// Ends everybody now, whole trees, and waits until they are gone.
     pub async fn end_all(&mut self, grace: Duration) -> Result<(), StoreError> {
         self.wanted = 0;
         let ends = self.living.iter().map(|one| self.platform.end(&one.handle, grace));
         for (one, ended) in self.living.iter().zip(futures::future::join_all(ends).await) {
             if let Err(error) = ended {
-                tracing::warn!("replica {} could not be ended: {error}", one.row.id);
+                tracing::warn!("replica {} could not be ended: {}", one.row.id, chain(&error));
             }
         }
         // One record that cannot be written must not keep the others' items from going back.

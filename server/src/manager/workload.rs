@@ -20,8 +20,9 @@ pub const ITEMS_LIMIT: u64 = 10_000_000;
 pub const BYTES_LIMIT: u64 = 1 << 30;
 /// How long a fetch may take.
 const FETCH_TIME: Duration = Duration::from_secs(600);
-/// Items are handed to the queue in lots of this many.
+/// Items are handed to the queue in lots of this many, or of so many bytes.
 const LOT: usize = 10_000;
+const LOT_BYTES: usize = 4 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +143,7 @@ async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
 async fn lines(reader: impl AsyncBufRead, queue: &Queue) -> Result<(), WorkloadError> {
     let mut reader = std::pin::pin!(reader);
     let (mut line, mut bytes, mut items) = (0_u64, 0_u64, 0_u64);
-    let mut lot = Vec::with_capacity(LOT);
+    let mut lot = Lot::default();
     let mut buffer = Vec::new();
     loop {
         buffer.clear();
@@ -158,19 +159,54 @@ async fn lines(reader: impl AsyncBufRead, queue: &Queue) -> Result<(), WorkloadE
             return Err(WorkloadError::LongItem { line });
         }
         if !text.is_empty() {
-            lot.push(Bytes::copy_from_slice(text));
+            lot.add(text);
             items += 1;
         }
         if items > ITEMS_LIMIT || bytes > BYTES_LIMIT {
             return Err(WorkloadError::TooMany);
         }
-        if lot.len() == LOT || read == 0 {
-            queue.append(&lot)?;
-            lot.clear();
+        if lot.is_full() || read == 0 {
+            queue.append(&std::mem::take(&mut lot).items)?;
             tokio::task::yield_now().await;
         }
         if read == 0 {
             return Ok(());
         }
+    }
+}
+
+/// Items on their way to the queue.
+#[derive(Default)]
+struct Lot {
+    items: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Lot {
+    fn add(&mut self, item: &[u8]) {
+        self.items.push(Bytes::copy_from_slice(item));
+        self.bytes += item.len();
+    }
+
+    fn is_full(&self) -> bool {
+        LOT <= self.items.len() || LOT_BYTES <= self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lot_is_full_by_number_or_by_size() {
+        let filled = |size: usize| {
+            let mut lot = Lot::default();
+            while !lot.is_full() {
+                lot.add(&vec![b'x'; size]);
+            }
+            lot.items.len()
+        };
+        assert_eq!(filled(8), 10_000);
+        assert_eq!(filled(ITEM_LIMIT), 4);
     }
 }

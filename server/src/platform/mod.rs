@@ -44,11 +44,18 @@ pub trait Platform: Send + Sync {
     /// What each whole tree used so far and holds now, in the order of the handles. One reading for all.
     fn usage(&self, handles: &[Handle]) -> Vec<Usage>;
 
-    /// TERM to the whole tree, KILL after `grace`. Returns when every process of it is gone.
+    /// TERM to its first process, which may finish what it is at; after half of `grace`, or when it is gone,
+    /// TERM to the whole tree; KILL after `grace`. Returns when every process of it is gone.
     ///
     /// # Errors
     /// When processes cannot be read, or some survive even KILL (stuck in the kernel, or of another user).
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError>;
+
+    /// CONT to every process of a job.
+    ///
+    /// # Errors
+    /// When processes cannot be read.
+    async fn wake(&self, job: &str) -> Result<(), PlatformError>;
 
     /// KILL to every process of a job, known or not. Returns how many there were, when all are gone.
     ///

@@ -8,6 +8,7 @@ mod flow;
 mod items;
 mod journal;
 mod keys;
+mod look;
 mod queues;
 mod replicas;
 mod results;
@@ -22,13 +23,14 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use control::{
-    live::{ItemState, ItemView},
-    observation::Items,
-};
+use control::observation::Items;
 use tokio::sync::{Notify, watch};
 
-pub use self::{error::QueueError, queues::Queues};
+pub use self::{
+    error::QueueError,
+    look::{Look, Start},
+    queues::Queues,
+};
 use self::{
     items::{NO_RESULT, now_ms},
     results::Results,
@@ -156,20 +158,6 @@ impl Queue {
             sorted.get(at).map(|ms| f64::from(*ms) / 1000.0)
         };
         ServiceStats { p50_s: rank(50), p95_s: rank(95), completed }
-    }
-
-    /// A page of items in the order of the workload, of one state or of all.
-    pub fn items(&self, state: Option<ItemState>, offset: u64, limit: u32) -> Vec<ItemView> {
-        let (now, offset) = (now_ms(), usize::try_from(offset).unwrap_or(usize::MAX));
-        let inner = self.lock();
-        let all = inner.table.items.iter().enumerate();
-        let ids: Vec<u32> = all
-            .filter(|(_, item)| state.is_none_or(|wanted| item.state == wanted))
-            .skip(offset)
-            .take(limit as usize)
-            .filter_map(|(id, _)| u32::try_from(id).ok())
-            .collect();
-        ids.into_iter().map(|id| inner.view(id, now)).collect()
     }
 
     /// The latest result of an item; `None` when it has none.

@@ -9,7 +9,7 @@ use std::{
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use control::job::QueueSpec;
@@ -29,10 +29,22 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// The queues of all jobs, in one database.
 pub struct Queues {
     db: Database,
-    open: Mutex<HashMap<String, Arc<Queue>>>,
+    open: Mutex<HashMap<String, Open>>,
     unsynced: Arc<AtomicBool>,
     /// Dropping it ends the sync thread.
     _sync: mpsc::Sender<()>,
+}
+
+/// A queue in memory. A job that runs holds it too; one that has ended is only looked at now and then.
+struct Open {
+    queue: Arc<Queue>,
+    asked_at: Instant,
+}
+
+impl Open {
+    fn new(queue: Queue) -> Self {
+        Self { queue: Arc::new(queue), asked_at: Instant::now() }
+    }
 }
 
 impl Queues {
@@ -70,8 +82,9 @@ impl Queues {
         let mut open = self.lock();
         self.remove(&mut open, job)?;
         let journal = self.journal(job).map_err(|cause| QueueError::Create { job: job.to_owned(), cause })?;
-        let queue = Arc::new(Queue::new(State::create(journal, spec)?));
-        open.insert(job.to_owned(), queue.clone());
+        let made = Open::new(Queue::new(State::create(journal, spec)?));
+        let queue = made.queue.clone();
+        open.insert(job.to_owned(), made);
         Ok(queue)
     }
 
@@ -81,16 +94,27 @@ impl Queues {
     /// `Load`, `Read` or `Corrupt`.
     pub fn load(&self, job: &str) -> Result<Option<Arc<Queue>>, QueueError> {
         let mut open = self.lock();
-        if let Some(queue) = open.get(job) {
-            return Ok(Some(queue.clone()));
+        if let Some(found) = open.get_mut(job) {
+            found.asked_at = Instant::now();
+            return Ok(Some(found.queue.clone()));
         }
         if !self.db.keyspace_exists(job) {
             return Ok(None);
         }
         let journal = self.journal(job).map_err(|cause| QueueError::Load { job: job.to_owned(), cause })?;
-        let queue = Arc::new(Queue::new(State::load(job, journal)?));
-        open.insert(job.to_owned(), queue.clone());
+        let loaded = Open::new(Queue::new(State::load(job, journal)?));
+        let queue = loaded.queue.clone();
+        open.insert(job.to_owned(), loaded);
         Ok(Some(queue))
+    }
+
+    /// Lets go of queues that nobody holds and nobody asked for lately: those of ended jobs. Their memory is free,
+    /// and `load` brings them back. Returns how many are still in memory.
+    pub fn close_unused(&self, for_at_least: Duration) -> usize {
+        let mut open = self.lock();
+        // Under the lock nobody can get hold of one that only this table has.
+        open.retain(|_, one| 1 < Arc::strong_count(&one.queue) || one.asked_at.elapsed() < for_at_least);
+        open.len()
     }
 
     /// Removes a job's queue with its results. Nothing happens when it has none.
@@ -101,10 +125,10 @@ impl Queues {
         self.remove(&mut self.lock(), job)
     }
 
-    fn remove(&self, open: &mut HashMap<String, Arc<Queue>>, job: &str) -> Result<(), QueueError> {
+    fn remove(&self, open: &mut HashMap<String, Open>, job: &str) -> Result<(), QueueError> {
         let failed = |cause| QueueError::Delete { job: job.to_owned(), cause };
         let keyspace = match open.remove(job) {
-            Some(queue) => queue.keyspace(),
+            Some(one) => one.queue.keyspace(),
             None if self.db.keyspace_exists(job) => self.db.keyspace(job, options).map_err(failed)?,
             None => return Ok(()),
         };
@@ -116,7 +140,7 @@ impl Queues {
         Ok(Journal::new(self.db.clone(), keyspace, self.unsynced.clone()))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Queue>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -23,18 +23,6 @@ impl Store {
         rows.into_iter().map(|(seq, body)| Ok(Frame { seq, ..decode(&body, what)? })).collect()
     }
 
-    /// The newest frame that is kept; an ended job has none after a while.
-    pub async fn last_frame(&self, job: &str) -> Result<Option<Frame>> {
-        let what = || format!("the newest frame of {job}");
-        let newest: Option<(i64, String)> =
-            sqlx::query_as("SELECT seq, body FROM frame WHERE job = (SELECT num FROM job WHERE id = ?) ORDER BY seq DESC LIMIT 1")
-                .bind(job)
-                .fetch_optional(&self.readers)
-                .await
-                .reading(what)?;
-        newest.map(|(seq, body)| Ok(Frame { seq, ..decode(&body, what)? })).transpose()
-    }
-
     /// The newest seq whose frame is no longer kept; 0 when none is missing. A cursor that stands
     /// before it has missed something and must reload.
     pub async fn frames_floor(&self, job: &str) -> Result<i64> {

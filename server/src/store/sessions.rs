@@ -44,6 +44,22 @@ impl Store {
         .await
     }
 
+    /// Ends a browser session. An API token stays: it belongs to scripts, not to a browser.
+    pub async fn drop_session(&self, hash: &[u8]) -> Result<()> {
+        let hash = hash.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM token WHERE kind = 'session' AND hash = ?")
+                    .bind(hash)
+                    .execute(&mut tx.conn)
+                    .await
+                    .writing(|| "the end of a session".to_owned())?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Whose browser session or API token this is, if it is not expired. A link is neither.
     pub async fn session(&self, hash: &[u8], at: i64) -> Result<Option<String>> {
         sqlx::query_scalar("SELECT user FROM token WHERE kind IN ('session', 'api') AND hash = ? AND ? < expires_at")

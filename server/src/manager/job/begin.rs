@@ -135,6 +135,7 @@ impl Task {
             over_since: None,
             before_end: 1,
             left: false,
+            released: false,
             blind: false,
             told_done,
         })

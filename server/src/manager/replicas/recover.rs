@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use control::live::MarkKind;
 
-use super::{Replica, Replicas};
+use super::{DRAINING, Replica, Replicas};
+use crate::clock::now_ms;
 use crate::platform::local::address;
 use crate::platform::{Exit, Handle};
 use crate::store::{ReplicaRow, StoreError};
+use crate::words::{chain, counted};
 
 impl Replicas {
     /// After a restart: takes over what still lives, ends the records of what does not, gives its items back.
@@ -32,8 +34,15 @@ impl Replicas {
                 (Some(handle), Some((listener, _))) => {
                     row.handle = serde_json::to_value(&handle).ok();
                     self.store.put_replica(&row).await?;
+                    let draining = row.state == DRAINING;
+                    if draining {
+                        // Before it can ask: it must not take an item that it was to leave to others.
+                        self.queue.starve(&row.id, true);
+                    }
                     let served = self.serve(&row.id, listener);
-                    self.living.push(Replica::new(row, handle, served));
+                    let mut one = Replica::new(row, handle, served);
+                    one.draining_since = draining.then(now_ms);
+                    self.living.push(one);
                 }
                 (Some(handle), None) => {
                     // Its address cannot be had again: it could never reach its queue.
@@ -52,7 +61,16 @@ impl Replicas {
             tracing::error!("job {}: items of ended replicas could not be given back: {error}", self.job);
         }
         if !names.is_empty() {
-            self.mark(MarkKind::Info, format!("The server is back: {} of its replicas were working on and are taken over.", names.len()));
+            // A server that died while it ended a tree may have left it stopped.
+            if let Err(error) = self.platform.wake(&self.job).await {
+                tracing::warn!("job {}: its replicas could not be told to go on: {}", self.job, chain(&error));
+            }
+            let text = format!(
+                "The server is back: {} worked on and {} taken over.",
+                counted(names.len() as u64, "replica"),
+                if names.len() == 1 { "is" } else { "are" }
+            );
+            self.mark(MarkKind::Info, text);
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Replicas {
     }
 
     fn state(&self, one: &Replica) -> ReplicaState {
-        if one.ending || one.draining_since.is_some() {
+        if !one.active() {
             ReplicaState::Draining
         } else if !self.queue.took_any(&one.row.id) {
             ReplicaState::Starting

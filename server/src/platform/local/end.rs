@@ -1,4 +1,4 @@
-//! Ends whole trees: TERM, grace, KILL, until nobody is left.
+//! Ends whole trees: TERM to the first process, TERM to all, KILL, until nobody is left.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -15,34 +15,37 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 const FREEZES: usize = 10;
 
 /// Asks a tree to end, and waits. True when nobody is left, false when the grace is over first.
-/// `members` reads the living members anew.
+/// Its leader alone is asked for half of the grace: it knows best how its children end, and finishes its item
+/// meanwhile. Then, or when it is gone, everybody is asked. `members` reads the living members anew.
 ///
 /// # Errors
 /// Those of `members`.
-pub async fn ask<F, R>(members: F, grace: Duration) -> Result<bool, PlatformError>
+pub async fn ask<F, R>(members: F, leader: Id, grace: Duration) -> Result<bool, PlatformError>
 where
     F: Fn() -> R,
     R: Future<Output = Result<Vec<Member>, PlatformError>>,
 {
-    let deadline = Instant::now() + grace;
+    let begun = Instant::now();
+    let (alone_until, deadline) = (begun + grace / 2, begun + grace);
     loop {
-        let asked = members().await?;
+        let mut asked = members().await?;
         if asked.is_empty() {
             return Ok(true);
         }
-        if deadline <= Instant::now() {
+        let now = Instant::now();
+        if deadline <= now {
             return Ok(false);
         }
+        let alone = now < alone_until && asked.iter().any(|member| member.id == leader);
+        asked.retain(|member| !alone || member.id == leader);
         for member in &asked {
             member.id.signal(Signal::TERM);
             // A stopped process would hear of it only when somebody continues it.
             member.id.signal(Signal::CONT);
         }
         // Newcomers are left alone while one of these lives: they are the cleaning up that was asked for.
-        while asked.iter().any(|member| member.id.lives()) {
-            if deadline <= Instant::now() {
-                return Ok(false);
-            }
+        let until = if alone { alone_until } else { deadline };
+        while Instant::now() < until && asked.iter().any(|member| member.id.lives()) {
             sleep(POLL).await;
         }
     }

@@ -19,6 +19,7 @@ use std::{
 
 use async_trait::async_trait;
 use control::plugin::{Plugin, parse};
+use rustix::process::Signal;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
@@ -114,9 +115,14 @@ impl Platform for Local {
         // Adopted, its tree is known by its root too, not only by its marks.
         self.alive(handle);
         let members = || self.tree_of(&handle.replica);
-        if !end::ask(members, grace).await? {
+        if !end::ask(members, handle.into(), grace).await? {
             end::kill(members, &handle.replica).await?;
         }
+        Ok(())
+    }
+
+    async fn wake(&self, job: &str) -> Result<(), PlatformError> {
+        self.processes_of(job).await?.iter().for_each(|member| member.id.signal(Signal::CONT));
         Ok(())
     }
 

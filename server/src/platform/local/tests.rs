@@ -134,6 +134,43 @@ async fn cleaning_up_in_the_grace_is_not_disturbed() {
 }
 
 #[tokio::test]
+async fn the_first_process_may_finish_what_its_child_is_at() {
+    let house = House::new();
+    // As `asperathos worker` does: asked to end, it lets the command of its item come to its end.
+    let script = "trap : TERM; (trap 'echo broken off; exit' TERM; echo ready; sleep 0.5; echo finished) & child=$!; \
+        while kill -0 $child 2>/dev/null; do wait $child; done; echo reported";
+    let handle = house.ready(script).await;
+    house.local.end(&handle, GENEROUS).await.unwrap();
+    assert_eq!(house.stdout(), "ready\nfinished\nreported\n");
+    assert_eq!(house.exit().await, Exit::Code(0));
+}
+
+#[tokio::test]
+async fn a_child_is_asked_when_its_parent_waits_too_long() {
+    let house = House::new();
+    let handle = house.ready("trap : TERM; (trap 'echo asked; exit' TERM; echo ready; while :; do sleep 0.05; done); echo over").await;
+    house.local.end(&handle, Duration::from_secs(2)).await.unwrap();
+    assert_eq!(house.stdout(), "ready\nasked\nover\n");
+    assert_eq!(house.exit().await, Exit::Code(0));
+}
+
+#[tokio::test]
+async fn a_stopped_tree_goes_on_when_it_is_woken() {
+    let house = House::new();
+    let handle = house.ready("echo ready; (while [ ! -e go ]; do sleep 0.02; done); echo went on").await;
+    for member in house.local.processes_of(&house.job).await.unwrap() {
+        member.id.signal(rustix::process::Signal::STOP);
+    }
+    let folder = folder_of(house.data.path(), &house.job, &house.replica(1)).unwrap();
+    std::fs::write(folder.join("work/go"), "").unwrap();
+    let next = house.next_server();
+    assert!(next.alive(&handle));
+    next.wake(&house.job).await.unwrap();
+    until(|| house.stdout().contains("went on")).await;
+    assert_eq!(house.exit().await, Exit::Code(0));
+}
+
+#[tokio::test]
 async fn ends_are_told_once_and_leave_nobody_behind() {
     for (script, exit) in [("exit 0", Exit::Code(0)), ("exit 3", Exit::Code(3)), ("kill -SEGV $$", Exit::Signal(11))] {
         let house = House::new();

@@ -1,12 +1,12 @@
 //! What the server does with items: drain, requeue at a replica's end, attempts, retry, waiting takes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use control::{job::Order, live::ItemState};
 
 use super::{Worker, connect, counts, queue_of};
-use crate::queue::QueueError;
+use crate::queue::{Look, QueueError, Start};
 
 #[tokio::test]
 async fn a_starved_replica_sees_an_empty_queue_but_true_lengths() {
@@ -118,4 +118,54 @@ async fn watchers_learn_of_completions() {
     assert!(!changed.has_changed().unwrap());
     worker.say::<i64>("LREM job:processing 1 a").await;
     changed.changed().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_long_walk_over_items_is_one_of_bounded_pieces() {
+    let fixture = queue_of(Order::Fifo, 3, &["aaaa", "bb", "cccc", "dd", "eeeeeeeeee", "f"]);
+    let mut worker = Worker::of(&fixture.queue, "r0").await;
+    for _ in 0..3 {
+        let item = worker.take().await.unwrap();
+        worker.say::<i64>(&format!("LREM job:processing 1 {item}")).await;
+    }
+    for (state, expected) in [
+        (None, vec![vec!["aaaa", "bb"], vec!["cccc", "dd"], vec!["eeeeeeeee…"], vec!["f"]]),
+        (Some(ItemState::Done), vec![vec!["aaaa", "bb"], vec!["cccc"]]),
+        (Some(ItemState::Waiting), vec![vec!["dd"], vec!["eeeeeeeee…"], vec!["f"]]),
+    ] {
+        let (mut pieces, mut from) = (Vec::new(), 0);
+        loop {
+            let piece = fixture.queue.look(Look { state, start: Start::Index(from), limit: 2, text: 9, bytes: 8 });
+            let Some(last) = piece.last() else { break };
+            from = last.index + 1;
+            pieces.push(piece.into_iter().map(|view| view.item).collect::<Vec<_>>());
+        }
+        assert_eq!(pieces, expected);
+    }
+    assert_eq!(fixture.queue.items(Some(ItemState::Waiting), 1, 9)[0].item, "eeeeeeeeee");
+    assert_eq!(fixture.queue.items(None, 99, 9), []);
+}
+
+#[tokio::test]
+async fn the_queue_of_an_ended_job_leaves_memory_and_comes_back_when_it_is_asked_for() {
+    let fixture = queue_of(Order::Fifo, 1, &["a", "b"]);
+    let (queues, job) = (&fixture.queues, super::JOB);
+    assert_eq!(queues.close_unused(Duration::ZERO), 1, "its job holds it");
+    let mut worker = Worker::of(&fixture.queue, "r0").await;
+    worker.take().await;
+    fixture.queue.replica_ended("r0", false, "exit code 1").unwrap();
+    let forgotten = Arc::downgrade(&fixture.queue);
+    let queues = queues.clone();
+    drop((fixture.queue, worker));
+    assert_eq!(queues.close_unused(Duration::from_secs(60)), 1, "a page may ask for it again in a moment");
+    // Connections end soon after their replica.
+    while 0 < queues.close_unused(Duration::ZERO) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(forgotten.upgrade().is_none());
+    let again = queues.load(job).unwrap().unwrap();
+    assert_eq!(counts(&again), [1, 0, 0, 1]);
+    assert_eq!(again.retry(&[]).unwrap(), 1);
+    assert!(Arc::ptr_eq(&again, &queues.load(job).unwrap().unwrap()));
+    drop(fixture.dir);
 }

@@ -11,11 +11,12 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use control::job::{Order, QueueSpec};
+use control::live::{ItemState, ItemView};
 use redis::{FromRedisValue, aio::MultiplexedConnection};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Queue, Queues};
+use super::{Look, Queue, Queues, Start};
 
 const JOB: &str = "kj-0123456789abcdef";
 
@@ -83,6 +84,13 @@ async fn connect(address: std::net::SocketAddr, options: &str) -> MultiplexedCon
     // Longer than any command waits in these tests.
     let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(std::time::Duration::from_secs(60)));
     client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+}
+
+impl Queue {
+    /// A page of small items.
+    fn items(&self, state: Option<ItemState>, skip: u64, limit: u32) -> Vec<ItemView> {
+        self.look(Look { state, start: Start::Skip(skip), limit, text: usize::MAX, bytes: usize::MAX })
+    }
 }
 
 /// Waiting, processing, done, dead.

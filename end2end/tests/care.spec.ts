@@ -1,0 +1,165 @@
+// What people do around a job: look at what it made, send it again, delete it, meet somebody else's change, sign out.
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+import { field, submitted } from "../form.ts";
+import type { Server } from "../server.ts";
+
+const job = (name: string, command: string[], items: string[]) => ({
+  name,
+  platform: { kind: "local", params: { command: ["asperathos", "worker", "--", ...command] } },
+  workload: { source: "inline", items: items.join("\n") },
+  objective: { deadline_s: 600 },
+  replicas: { min: 1, max: 2, initial: 1 },
+  monitors: [{ kind: "progress", params: {} }],
+  loops: [
+    {
+      name: "main",
+      controller: { kind: "pid", params: {} },
+      metric: "progress_error",
+      actuator: { kind: "local_replicas", params: {} },
+      interval_s: 1,
+    },
+  ],
+  queue: { max_attempts: 1, order: "fifo" },
+});
+const GREETINGS = job("Greetings", ["echo", "hello {item}"], ["Ada", "Grace", "Edsger"]);
+const TALKER = job("Talker", ["sh", "-c", "for n in $(seq 500); do echo line $n >&2; done; sleep 1; echo ok"], Array(300).fill("x"));
+
+async function start(server: Server, spec: object): Promise<string> {
+  const answer = await server.api("/api/v1/jobs", { method: "POST", body: JSON.stringify(spec) });
+  expect(answer.status, await answer.clone().text()).toBe(202);
+  return ((await answer.json()) as { job_id: string }).job_id;
+}
+
+const completed = (server: Server, id: string) => expect.poll(async () => (await server.summary(id)).phase).toBe("completed");
+const live = (page: Page) => expect(page.locator('.live[data-state="live"]').first()).toBeVisible();
+
+test("a job is looked at, sent again with changes, and deleted", async ({ signedIn: page, server }) => {
+  const id = await start(server, GREETINGS);
+  await completed(server, id);
+
+  await test.step("texts stand beside their items, files behind links", async () => {
+    await page.goto(`${server.url}/jobs/${id}?tab=results`);
+    await expect(page.locator(".excerpt").first()).toHaveText("hello Ada");
+    await page.goto(`${server.url}/jobs/${id}`);
+    for (const [name, kind] of [["Progress as SVG", "image/svg+xml"], ["Replicas as CSV", "text/csv"]]) {
+      const href = await page.getByRole("link", { name }).getAttribute("href");
+      const answer = await page.request.get(`${server.url}${href}`);
+      expect(answer.status(), name).toBe(200);
+      expect(answer.headers()["content-type"], name).toContain(kind);
+    }
+    await page.goto(`${server.url}/jobs/${id}?tab=items&state=dead`);
+    await expect(page.getByText("No item is dead.")).toBeVisible();
+    await expect(page.getByText("0 of 3")).toBeVisible();
+  });
+
+  await test.step("sent again", async () => {
+    await page.getByRole("link", { name: "Submit again…" }).click();
+    await expect(field(page, "name")).toHaveValue("Greetings");
+    await expect(field(page, "workload.items")).toHaveValue(/^Ada\r?\nGrace\r?\nEdsger/);
+    await field(page, "name").fill("Greetings, again");
+    const again = await submitted(page);
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Greetings, again");
+    await completed(server, again);
+    const spec = async (one: string) => {
+      const { spec } = (await (await server.api(`/api/v1/jobs/${one}`)).json()) as { spec: typeof GREETINGS };
+      return [spec.platform, spec.workload, spec.objective, spec.replicas, spec.loops[0].controller, spec.queue];
+    };
+    expect(await spec(again)).toEqual(await spec(id));
+  });
+
+  await test.step("deleted, after a question that Escape answers with no", async () => {
+    await page.goto(`${server.url}/jobs/${id}`);
+    const now = page.getByRole("button", { name: "Delete now" });
+    await expect(now).toBeHidden();
+    await page.getByRole("button", { name: "Delete…" }).click();
+    await expect(now).toBeVisible();
+    await page.keyboard.press("Escape");
+    await expect(now).toBeHidden();
+    await page.getByRole("button", { name: "Delete…" }).click();
+    await now.click();
+    await expect(page).toHaveURL(/\/jobs$/);
+    await expect(page.getByRole("link", { name: "Greetings", exact: true })).toHaveCount(0);
+    expect((await server.api(`/api/v1/jobs/${id}`)).status).toBe(404);
+  });
+});
+
+test("somebody else's tuning is said once, and never overwritten unseen", async ({ signedIn: page, server }) => {
+  const id = await start(server, TALKER);
+  await page.goto(`${server.url}/jobs/${id}`);
+  await live(page);
+  const gain = page.getByLabel("Proportional gain", { exact: true });
+  await gain.fill("55");
+  const params = { proportional_gain: 30 };
+  const tuned = await server.api(`/api/v1/jobs/${id}/loops/main/tunings`, { method: "POST", body: JSON.stringify({ base_revision: 1, params }) });
+  expect(tuned.status).toBe(202);
+  const panel = page.getByRole("region", { name: "Tuning of main" });
+  await expect(panel.getByRole("alert")).toHaveCount(1);
+  await expect(panel.getByRole("alert")).toContainText("Revision 2 was set by");
+  await expect(panel.getByRole("button", { name: /^Apply/ })).toBeDisabled();
+  await panel.getByRole("button", { name: "Take theirs" }).click();
+  await expect(panel.getByRole("alert")).toHaveCount(0);
+  await expect(gain).toHaveValue(/^30/);
+  await gain.fill("35");
+  await panel.getByRole("button", { name: "Apply as revision 3" }).click();
+  await expect(panel.getByText("Revision 3 is running")).toBeVisible();
+
+  await test.step("suspended, the page says so and offers to go on", async () => {
+    await page.getByRole("button", { name: "Suspend" }).click();
+    await expect(page.getByRole("button", { name: "Resume" })).toBeVisible();
+    await expect(page.locator(".verdict")).toContainText("Suspended.");
+    await expect(panel.getByText("Revision 3 runs when the job is resumed")).toBeVisible();
+  });
+});
+
+test("a log opens at its end, and who scrolled up stays there", async ({ signedIn: page, server }) => {
+  const id = await start(server, TALKER);
+  await page.goto(`${server.url}/jobs/${id}?tab=logs&stream=stderr`);
+  const log = page.getByLabel("Output", { exact: true });
+  await expect(log).toContainText("line 500");
+  const below = () => log.evaluate((pre) => Math.round(pre.scrollHeight - pre.scrollTop - pre.clientHeight));
+  await expect.poll(below).toBeLessThan(5);
+  const height = () => log.evaluate((pre) => pre.scrollHeight);
+  let before = await height();
+  await expect.poll(height).toBeGreaterThan(before);
+  await expect.poll(below).toBeLessThan(5);
+  await log.evaluate((pre) => (pre.scrollTop = 0));
+  before = await height();
+  await expect.poll(height).toBeGreaterThan(before);
+  expect(await log.evaluate((pre) => pre.scrollTop)).toBe(0);
+});
+
+test("on a narrow screen no page scrolls sideways", async ({ signedIn: page, server }) => {
+  const id = await start(server, { ...TALKER, name: "A name that is rather long for a telephone, 2026-11-24" });
+  await page.setViewportSize({ width: 375, height: 780 });
+  const tabs = ["live", "decisions", "replicas", "items", "results", "logs", "configuration"].map((tab) => `/jobs/${id}?tab=${tab}`);
+  for (const where of ["/jobs", "/submit", ...tabs]) {
+    await page.goto(`${server.url}${where}`);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), where).toBeLessThanOrEqual(0);
+  }
+});
+
+test("who signs out is out, and the cookie is worth nothing afterwards", async ({ signedIn: page, server, troubles }) => {
+  const [cookie] = await page.context().cookies();
+  const jobs = () => fetch(`${server.url}/jobs`, { headers: { Cookie: `${cookie.name}=${cookie.value}` } });
+  expect((await jobs()).status).toBe(200);
+  troubles.allow(/status 401|status of 401/);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  expect((await jobs()).status).toBe(401);
+});
+
+test("while new rows are on their way, the old ones go on counting", async ({ signedIn: page, server }) => {
+  const id = await start(server, TALKER);
+  for (const tab of ["items", "results"]) {
+    await page.goto(`${server.url}/jobs/${id}?tab=${tab}`);
+    await live(page);
+    // A slow way to the server: several changes come while one answer is waited for.
+    await page.route("**/api/fn/**", (route) => void setTimeout(() => void route.continue().catch(() => undefined), 3_000));
+    const { items } = await server.summary(id);
+    await expect.poll(async () => (await server.summary(id)).items.done, { timeout: 30_000 }).toBeGreaterThan(items.done + 5);
+    await expect(page.locator("table.cards").first()).toBeVisible();
+    await page.unroute("**/api/fn/**");
+  }
+});
