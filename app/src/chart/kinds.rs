@@ -8,6 +8,7 @@ use control::{
 };
 
 use super::{
+    forecast,
     model::{Axis, Chart, Layer, Shape, Span, line, steps, time_ticks, value_at},
     palette::Ink,
 };
@@ -53,7 +54,12 @@ impl ChartKind {
     /// What the lines are: ink, look (`line`, `dash`, `box`) and words.
     pub fn legend(self) -> &'static [(Ink, &'static str, &'static str)] {
         match self {
-            Self::Progress => &[(Ink::Done, "line", "done"), (Ink::Plan, "dash", "even pace"), (Ink::Deadline, "line", "deadline")],
+            Self::Progress => &[
+                (Ink::Done, "line", "done"),
+                (Ink::Done, "box", "finish, 90 in 100"),
+                (Ink::Plan, "dash", "even pace"),
+                (Ink::Deadline, "line", "deadline"),
+            ],
             Self::Replicas => &[
                 (Ink::Label, "line", "wanted"),
                 (Ink::Running, "box", "running"),
@@ -155,10 +161,11 @@ fn until(facts: &Facts) -> i64 {
 fn progress(facts: &Facts) -> (Axis, Vec<Layer>) {
     let total = facts.summary.items.total.max(1) as f64;
     let pace = vec![(facts.summary.submitted_at, 0.0), (facts.summary.deadline_at, total)];
-    let layers = vec![
-        Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: pace },
-        Layer { ink: Ink::Done, shape: Shape::Line { width: 2, dashed: false }, points: line(points(facts, "done")) },
-    ];
+    let mut layers = vec![Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: pace }];
+    if let Some(band) = forecast::band(facts.summary, facts.series, facts.now) {
+        layers.extend(forecast::fan(facts.summary, band, facts.now));
+    }
+    layers.push(Layer { ink: Ink::Done, shape: Shape::Line { width: 2, dashed: false }, points: line(points(facts, "done")) });
     (Axis::covering(0.0, total, 4, |value| ChartKind::Progress.label(value)), layers)
 }
 

@@ -1,6 +1,7 @@
 //! Charts: `model` says what is drawn, `kinds` builds it from a job, `paint` draws it on any plotters backend,
 //! `svg` for the server's pictures, `view` on a canvas in the browser.
 
+pub mod forecast;
 pub mod kinds;
 pub mod marks;
 pub mod model;

@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::{actions::Actions, verdict::verdict};
+use super::{actions::Actions, verdict::expected};
 use crate::{
+    chart::forecast::band,
     live::JobLive,
     ui::{badge::LiveBadge, chip::PhaseChip, erase::Erase},
 };
@@ -12,7 +13,10 @@ use crate::{
 #[component]
 pub fn Header() -> impl IntoView {
     let live: JobLive = expect_context();
-    let verdict = Memo::new(move |_| verdict(&live.summary.read(), live.now.get()));
+    let verdict = Memo::new(move |_| {
+        let (summary, now) = (live.summary.read(), live.now.get());
+        expected(&summary, band(&summary, &live.series.read(), now), now, live.zone.get())
+    });
     let phase = Signal::derive(move || live.summary.read().phase);
     view! {
         <header class="head">

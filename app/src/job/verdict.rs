@@ -2,13 +2,22 @@
 
 use control::{job::Phase, live::JobSummary};
 
-use crate::ui::{
-    chip::Tone,
-    words::{about, duration, percent, plural, share},
+use crate::{
+    chart::forecast::Band,
+    ui::{
+        chip::Tone,
+        words::{about, clock, clock_short, duration, percent, plural, share},
+    },
 };
 
 /// Within this share of the whole job, it is on plan.
 const ON_PLAN: f64 = 0.05;
+
+/// From this probability of being in time on, nobody need look.
+const SURE: f64 = 0.9;
+
+/// Moments of shorter jobs are told with their seconds.
+const SHORT_MS: i64 = 3_600_000;
 
 /// A few words that say it all, and a sentence of detail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +59,28 @@ pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
             Verdict::new(Tone::Quiet, format!("{lead} with {} done.", percent(done)), reason.replace("..", "."))
         }
     }
+}
+
+/// The same for a job that runs with a forecast: when it will be done, and how surely that is in time.
+pub fn expected(job: &JobSummary, band: Option<Band>, now: i64, zone: i32) -> Verdict {
+    let plain = verdict(job, now);
+    let (Phase::Running, Some(band)) = (job.phase, band) else { return plain };
+    if plain.tone == Tone::Bad {
+        return plain;
+    }
+    let p = band.p_meet.unwrap_or(if band.p95 <= job.deadline_at { 1.0 } else { 0.0 });
+    let (tone, lead) = match p {
+        p if p >= SURE => (Tone::Good, "On course:"),
+        p if p >= 0.5 => (Tone::Warn, "Tight:"),
+        _ => (Tone::Bad, "Likely late:"),
+    };
+    let clock = |at| if job.deadline_at - job.submitted_at < SHORT_MS { clock(at, zone) } else { clock_short(at, zone) };
+    let when = match (clock(band.p5.max(now)), clock(band.p95.max(now))) {
+        (from, to) if from == to => format!("done at about {to}"),
+        (from, to) => format!("done between {from} and {to}"),
+    };
+    let said = format!("{when}, in time with {}. {} done.{}", percent(p), percent(share(job.items.done, job.items.total)), dead(job));
+    Verdict::new(tone, lead, said)
 }
 
 fn running(job: &JobSummary, done: f64, now: i64) -> Verdict {
@@ -138,6 +169,20 @@ pub(crate) mod tests {
     fn said(job: &JobSummary, now: i64) -> String {
         let verdict = verdict(job, now);
         format!("{} {}", verdict.lead, verdict.rest).replace('\u{202f}', " ")
+    }
+
+    #[test]
+    fn a_forecast_says_when_and_how_surely() {
+        let running = job(Phase::Running, 60, 0);
+        let at = |p_meet: f64| Some(Band { p5: 1_080_000, p50: 1_085_000, p95: 1_090_000, p_meet: Some(p_meet) });
+        let said = |p_meet| {
+            let verdict = expected(&running, at(p_meet), 1_060_000, 0);
+            format!("{} {}", verdict.lead, verdict.rest).replace('\u{202f}', " ")
+        };
+        assert_eq!(said(0.97), "On course: done between 00:18:00 and 00:18:10, in time with 97 %. 60 % done.");
+        assert_eq!(said(0.7), "Tight: done between 00:18:00 and 00:18:10, in time with 70 %. 60 % done.");
+        assert_eq!(said(0.1), "Likely late: done between 00:18:00 and 00:18:10, in time with 10 %. 60 % done.");
+        assert_eq!(expected(&running, None, 1_060_000, 0), verdict(&running, 1_060_000));
     }
 
     #[test]

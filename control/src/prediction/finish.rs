@@ -97,7 +97,9 @@ impl<'a> Rest<'a> {
         let stay = r.min(here);
         let come = (r - stay).max(0.0);
         let free = stay * self.mean_free_in + come * self.startup_ms;
-        let residual = self.belief.last_ms * self.tables.residual;
+        // Long ones that have not begun yet cannot be far on.
+        let span = self.waiting * mean / r;
+        let residual = self.belief.last_ms * self.tables.residual(span / self.belief.last_ms);
         // When the last waiting item is taken, one replica has just begun and the others are somewhere within theirs.
         let inner = (r - 1.0).min(self.waiting + stay - 1.0).max(0.0);
         let work = self.waiting * mean;
@@ -128,10 +130,11 @@ impl<'a> Rest<'a> {
         let fresh = self.waiting.min(r).max(1.0);
         if self.waiting >= r {
             // The last taken has just begun; the others are met at random.
-            return self.belief.last_ms * self.tables.longest(1.0, (r - 1.0).max(0.0), log_p);
+            let span = self.waiting * self.belief.mean_ms() / r;
+            return self.belief.last_ms * self.tables.longest(1.0, (r - 1.0).max(0.0), span / self.belief.last_ms, log_p);
         }
         // Fewer wait than there are replicas: they begin almost at once, beside those in flight.
-        let new = self.belief.last_ms * self.tables.longest(fresh, 0.0, log_p);
+        let new = self.belief.last_ms * self.tables.longest(fresh, 0.0, 0.0, log_p);
         new.max(self.held_longest(p))
     }
 

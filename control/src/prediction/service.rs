@@ -9,22 +9,25 @@ use crate::observation::{Hints, Observation};
 
 /// Spread of the logarithm that is believed before anything is seen, as much as so many items.
 const PRIOR_SD: f64 = 0.5;
-const PRIOR_ITEMS: f64 = 1.0;
+const PRIOR_ITEMS: f64 = 3.0;
 
 /// Spread of a user's guess about the truth: it is often wrong by a factor of two.
-const HINT_DOUBT: f64 = 0.55;
+const HINT_DOUBT: f64 = 0.35;
 
 /// Spread of the level from one job of a template to the next, before it was seen.
 const HISTORY_DOUBT: f64 = 0.3;
 
 /// When nothing at all is known.
-const IGNORANCE: f64 = 1.5;
+const IGNORANCE: f64 = 0.7;
 
 /// Residuals fade with this many items.
 const SPREAD_ITEMS: f64 = 600.0;
 
 /// The mean over the typical item fades more slowly, for giants are rare.
 const RATIO_ITEMS: f64 = 3000.0;
+
+/// The mean over the typical item is learnt from no greater giants than this, as a logarithm.
+const GIANT: f64 = 4.0;
 
 /// The first residuals tell more of the level than of the shape.
 const SHAPE_FROM: f64 = 4.0;
@@ -110,10 +113,10 @@ impl Service {
             self.squares = self.squares * keep + error * error * share;
             self.weight = self.weight * keep + 1.0;
             let keep = 1.0 - 1.0 / RATIO_ITEMS;
-            self.ratios = self.ratios * keep + libm::exp(error.clamp(-20.0, 8.0));
+            self.ratios = self.ratios * keep + libm::exp(error.clamp(-20.0, GIANT));
             self.ratio_weight = self.ratio_weight * keep + 1.0;
             if known >= SHAPE_FROM {
-                self.shape.learn(error / sd);
+                self.shape.learn(error, self.sd());
                 self.tables = None;
             }
         }

@@ -13,6 +13,9 @@ const BINS: usize = 48;
 /// Nodes of the tables, from `LOWEST` on; the tail goes beyond the bins.
 const NODES: usize = 81;
 
+/// Bins are made anew when the spread has changed by this factor.
+const REUNIT: f64 = 1.25;
+
 /// When so many were counted, all counts are halved: the shape may change too.
 const MOST_COUNTED: u32 = 4000;
 
@@ -26,17 +29,29 @@ const TAIL: f64 = 0.06;
 const PRIOR_EXCESS: f64 = 0.42;
 const PRIOR_TAIL_ITEMS: f64 = 3.0;
 
+/// Work has bounds: beyond all that so many items showed, the tail falls faster, with its exponent this many times as great.
+const MANY: u32 = 150;
+const BOUNDED: f64 = 1.8;
+
+/// Items rarer than one in so many do not happen.
+const RAREST: f64 = 2e-5;
+
+/// Mean excess of the logarithm in the tail, the inverse of Pareto's exponent: a mean must exist.
+const HEAVIEST: f64 = 0.65;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     counts: Vec<u32>,
     total: u32,
     /// Sum of how far items lay above the last bin.
     beyond: f64,
+    /// Standard deviation of the logarithm in whose multiples the bins count.
+    unit: f64,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { counts: vec![0; BINS], total: 0, beyond: 0.0 }
+        Self { counts: vec![0; BINS], total: 0, beyond: 0.0, unit: 0.0 }
     }
 }
 
@@ -45,10 +60,13 @@ impl Shape {
         self.counts.len() == BINS
     }
 
-    /// Counts one item, `z` standard deviations above its level.
-    pub fn learn(&mut self, z: f64) {
-        let place = ((z - LOWEST) / STEP).clamp(0.0, (BINS - 1) as f64) as usize;
-        self.counts[place] += 1;
+    /// Counts one item, `error` above its level, both logarithms; single items are believed to spread by `sd`.
+    pub fn learn(&mut self, error: f64, sd: f64) {
+        if !(self.unit / REUNIT..self.unit * REUNIT).contains(&sd) {
+            self.measure_in(sd);
+        }
+        let z = error / self.unit;
+        self.counts[bin(z)] += 1;
         self.total += 1;
         self.beyond += (z - top()).clamp(0.0, 20.0);
         if self.total >= MOST_COUNTED {
@@ -58,24 +76,37 @@ impl Shape {
         }
     }
 
+    /// Counts what was counted again, in bins of another width.
+    fn measure_in(&mut self, unit: f64) {
+        let ratio = if self.unit > 0.0 { self.unit / unit } else { 1.0 };
+        let mut counts = vec![0; BINS];
+        for (place, count) in self.counts.iter().enumerate() {
+            counts[bin((LOWEST + STEP * (place as f64 + 0.5)) * ratio)] += count;
+        }
+        self.counts = counts;
+        self.beyond *= ratio;
+        self.unit = unit;
+    }
+
     /// Tables for a spread of `sd` (of the logarithm).
     pub fn tables(&self, sd: f64) -> Tables {
         let mut above = [0.0; NODES];
+        let unit = if self.unit > 0.0 { self.unit } else { sd };
         let counted = f64::from(self.total) + PRIOR_ITEMS;
         let mut left = f64::from(self.total);
         for (node, survival) in above.iter_mut().enumerate() {
             let z = LOWEST + STEP * node as f64;
-            *survival = (left + PRIOR_ITEMS * normal::above(z)) / counted;
+            *survival = (left + PRIOR_ITEMS * normal::above(z * unit / sd)) / counted;
             if node < BINS {
                 left -= f64::from(self.counts[node]);
             }
         }
-        self.replace_tail(&mut above);
-        Tables::new(above, sd)
+        self.replace_tail(&mut above, unit);
+        Tables::new(above, unit)
     }
 
     /// Beyond the place above which `TAIL` lies, the few that were seen say only how fast it falls.
-    fn replace_tail(&self, above: &mut [f64; NODES]) {
+    fn replace_tail(&self, above: &mut [f64; NODES], unit: f64) {
         let Some(start) = above.iter().position(|survival| *survival < TAIL) else { return };
         let start = start.min(BINS - 1);
         let (mut items, mut excess) = (PRIOR_TAIL_ITEMS, PRIOR_TAIL_ITEMS * PRIOR_EXCESS);
@@ -84,14 +115,20 @@ impl Shape {
             items += count;
             excess += count * STEP * ((bin - start) as f64 + 0.5);
         }
-        let mean = ((excess + self.beyond) / items).clamp(0.05, 3.0);
+        let mean = ((excess + self.beyond) / items).clamp(0.05, 3.0).min(HEAVIEST / unit);
         let fall = libm::exp(-STEP / mean);
         let mut survival = above[start];
+        let unseen = 1.0 / f64::from(self.total.max(MANY));
         for later in above.iter_mut().skip(start + 1) {
-            survival *= fall;
+            survival *= if survival < unseen { libm::pow(fall, BOUNDED) } else { fall };
             *later = survival;
         }
     }
+}
+
+/// The bin that counts what lies `z` units above the level.
+fn bin(z: f64) -> usize {
+    ((z - LOWEST) / STEP).clamp(0.0, (BINS - 1) as f64) as usize
 }
 
 /// Upper end of the bins.
@@ -114,11 +151,9 @@ pub struct Tables {
     rest: [f64; NODES],
     /// Logarithm of the probability that an item ends sooner.
     log_ended: [f64; NODES],
-    /// Logarithm of the probability that the residual of an item met at random is shorter.
-    log_residual: [f64; NODES],
+    /// Integral of `rest` from the first node to this one.
+    met: [f64; NODES],
     pub mean: f64,
-    /// Mean residual of an item met at random: E[X²] ÷ 2E[X].
-    pub residual: f64,
     /// Standard deviation over mean.
     pub cv: f64,
 }
@@ -134,6 +169,9 @@ impl Tables {
             *slot = time;
             time *= ratio;
         }
+        // No job has so many items that one of them must be beyond this.
+        let mut above = above;
+        above.iter_mut().filter(|survival| **survival < RAREST).for_each(|survival| *survival = 0.0);
         // The integral of the survival, from the far end; a straight line between two nodes.
         let mut rest = [0.0; NODES];
         let mut second = above[NODES - 1] * times[NODES - 1] * times[NODES - 1];
@@ -146,13 +184,15 @@ impl Tables {
         let mean = rest[0] + times[0];
         let square = second + times[0] * times[0];
         let mut log_ended = [0.0; NODES];
-        let mut log_residual = [0.0; NODES];
+        let mut met = [0.0; NODES];
         for node in 0..NODES {
             log_ended[node] = libm::log((1.0 - above[node]).max(1e-12));
-            log_residual[node] = libm::log((1.0 - rest[node] / mean).max(1e-12));
+            if node > 0 {
+                met[node] = met[node - 1] + 0.5 * (rest[node - 1] + rest[node]) * (times[node] - times[node - 1]);
+            }
         }
         let cv = libm::sqrt((square / (mean * mean) - 1.0).max(0.0));
-        Self { step, lowest, times, above, rest, log_ended, log_residual, mean, residual: square / (2.0 * mean), cv }
+        Self { step, lowest, times, above, rest, log_ended, met, mean, cv }
     }
 
     /// Node below a time and how far it is to the next, 0 to 1.
@@ -179,13 +219,33 @@ impl Tables {
         let survival = self.above[node] + part * (self.above[node + 1] - self.above[node]);
         let rest = self.rest[node] + part * (self.rest[node + 1] - self.rest[node]);
         // Beyond all that is known an item takes about as long again as the tail says.
-        if survival < 1e-9 { self.residual.max(age * self.step) } else { rest / survival }
+        if survival < 1e-9 { age * self.step.max(0.1) } else { rest / survival }
     }
 
-    /// The time that the longest of these stays under with probability `exp(log_p)`: `fresh` items just begun
-    /// and `met` items met at random.
-    pub fn longest(&self, fresh: f64, met: f64, log_p: f64) -> f64 {
-        let all = |node: usize| fresh * self.log_ended[node] + met * self.log_residual[node];
+    /// Mean of what is left of an item met at random by somebody who comes `horizon` after the first one began:
+    /// longer ones cannot have begun before. Tends to E[X²] ÷ 2E[X].
+    pub fn residual(&self, horizon: f64) -> f64 {
+        match self.place(horizon) {
+            None => horizon.max(0.0),
+            Some((node, part)) => self.times[0] + (self.met[node] + part * (self.met[node + 1] - self.met[node])) / self.mean,
+        }
+    }
+
+    /// Integral of the survival from `time` on.
+    fn rest_from(&self, time: f64) -> f64 {
+        match self.place(time) {
+            None => self.mean - time.max(0.0),
+            Some((node, part)) => self.rest[node] + part * (self.rest[node + 1] - self.rest[node]),
+        }
+    }
+
+    /// The time that the longest of these stays under with probability `exp(log_p)`: `fresh` items just begun, and
+    /// `met` items met at random `horizon` after the first of them began.
+    pub fn longest(&self, fresh: f64, met: f64, horizon: f64, log_p: f64) -> f64 {
+        let all = |node: usize| {
+            let running = (self.rest[node] - self.rest_from(self.times[node] + horizon)) / self.mean;
+            fresh * self.log_ended[node] + if met > 0.0 { met * libm::log((1.0 - running).max(1e-12)) } else { 0.0 }
+        };
         let (mut low, mut high) = (0, NODES - 1);
         if all(0) >= log_p {
             return self.times[0];

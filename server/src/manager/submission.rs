@@ -267,7 +267,7 @@ fn monitors(value: Option<&Value>, problems: &mut Problems) -> Vec<PluginSpec> {
 }
 
 fn loops(value: Option<&Value>, monitors: &[PluginSpec], problems: &mut Problems) -> Vec<LoopSpec> {
-    let default = json!([{ "controller": { "kind": "pid" } }]);
+    let default = json!([{ "controller": { "kind": "deadline" } }]);
     let list = match value.unwrap_or(&default) {
         Value::Array(list) if list.len() <= PLUGINS_LIMIT => list,
         Value::Array(list) => {

@@ -156,10 +156,13 @@ impl Memory {
     }
 }
 
-/// Mean service time for which the allocation at hand would be right: all that can be said before anything is known.
+/// Mean service time when nothing is known: such that with all that can be had the job would be done in a part of
+/// the time, as people choose deadlines and bounds with something to spare, but not a hundred times too much.
 fn guess_ms(seen: &Observation, deadline_ms: u64) -> f64 {
-    let replicas = f64::from(seen.allocated().max(seen.bounds.min).max(1));
-    0.5 * deadline_ms as f64 * replicas / (seen.items.total.max(1) as f64)
+    const SLACK: f64 = 3.5;
+    // The longest of many is a few times the mean.
+    const LAST: f64 = 2.0;
+    deadline_ms as f64 / SLACK / (seen.items.total as f64 / f64::from(seen.most().max(1)) + LAST)
 }
 
 /// Up at once when the deadline asks for it; down only when fewer would do with something to spare, for a while.

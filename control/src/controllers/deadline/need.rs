@@ -6,11 +6,25 @@ use crate::prediction::normal;
 
 use super::Params;
 
-/// Share of what is left within which a wrong belief can still be mended by a move.
-const MENDABLE: f64 = 0.2;
+/// Of the course without luck, what a later move cannot mend is kept in reserve; so is this share of a second
+/// allocation's room, for beliefs err.
+const ROOM: f64 = 0.9;
 
-/// Of the luck of single items, the first half of what is left can be answered in its second half.
-const LUCK: f64 = 0.5;
+/// The same when nobody said how long items take: then a look first.
+const BLANK_ROOM: f64 = 0.5;
+
+/// A bad course is answered with at most so many times the allocation that it would have needed from now on.
+const PEAK: f64 = 1.5;
+
+/// A belief further off than this factor is not prepared for.
+const FURTHEST: f64 = 4.0;
+
+/// The share of ends that may be later than prepared for before anything is known, and how many items it takes to know.
+const UNSURE_END: f64 = 0.2;
+const TAIL_ITEMS: f64 = 10.0;
+
+/// Between two looks, and until a move is seen.
+const LOOK_MS: f64 = 2000.0;
 
 /// Below this probability with all replicas a deadline is lost; above the other it is taken up again.
 const LOST: f64 = 0.02;
@@ -35,9 +49,13 @@ pub struct Needs<'a> {
     /// Until the deadline itself.
     deadline_ms: f64,
     startup_ms: f64,
+    /// From a course gone wrong until more replicas work against it.
+    reaction_ms: f64,
     known: f64,
+    /// Nobody said how long items take.
+    blank: bool,
     /// The quantile of the end that must come before the deadline.
-    sure: f64,
+    sure_end: f64,
     z_sure: f64,
 }
 
@@ -46,8 +64,14 @@ impl<'a> Needs<'a> {
         let left = deadline_ms as f64 - seen.at_ms as f64;
         let reserve = (params.margin * deadline_ms as f64).min(0.5 * left.max(0.0));
         // What the user calls sure is shared by several risks.
-        let sure = 1.0 - (1.0 - seen.confidence.clamp(0.5, 0.9999)) / 3.0;
-        Self { rest, seen, time_ms: left - reserve, deadline_ms: left, startup_ms, known, sure, z_sure: normal::quantile(sure) }
+        let sure = 1.0 - (1.0 - seen.confidence.clamp(0.5, 0.9999)) / 2.0;
+        let reaction_ms = startup_ms + rest.belief().mean_ms() + LOOK_MS;
+        // How far giants reach is known only after many items; to be sure of it before would cost more than to learn.
+        let learnt = known / (known + TAIL_ITEMS);
+        let sure_end = 1.0 - libm::pow(UNSURE_END, 1.0 - learnt) * libm::pow(1.0 - sure, learnt);
+        let blank = seen.hints.service_ms_mean.is_none() && seen.hints.history.is_none();
+        let z_sure = normal::quantile(sure);
+        Self { rest, seen, time_ms: left - reserve, deadline_ms: left, startup_ms, reaction_ms, known, blank, sure_end, z_sure }
     }
 
     /// Fewest replicas that meet the deadline, with `spare` of them to spare; the most there can be when none do.
@@ -66,26 +90,35 @@ impl<'a> Needs<'a> {
         high
     }
 
-    /// Whether the wanted quantile of the finish lies before the deadline. Of the doubts, only the part counts
-    /// that cannot be mended by a later move.
+    /// Whether an allocation is enough for now: the likely course must end in time with what cannot be mended later
+    /// in reserve, and a bad course must be mendable by more replicas once it shows.
     fn meets(&self, replicas: u32, spare: f64) -> bool {
         let finish = self.rest.with(replicas);
         let r = f64::from(replicas);
-        let longest = self.rest.longest_of(r, self.sure);
-        let items = self.rest.waiting();
-        let worth = self.rest.belief().worth;
-        let reaction = self.startup_ms + 2.0 * self.rest.belief().mean_ms() + 2000.0;
-        let unmended = reaction / (reaction + MENDABLE * finish.bulk_ms);
-        let unlearnt = worth / (worth + MENDABLE * items);
-        let room = f64::from(self.seen.most()) / r;
-        // With little room above, what goes wrong cannot be mended.
-        let cramped = (1.6 - room).clamp(0.0, 0.6) / 0.6 * 0.5;
-        let level = finish.level_sd_ms * libm::sqrt(unlearnt).max(unmended).max(cramped);
-        let item = finish.item_sd_ms * LUCK.max(unmended);
-        let margin = self.z_sure * libm::sqrt(level * level + item * item);
-        let end = (longest - finish.tail_ms).max(0.0);
-        let spare_ms = spare * finish.bulk_ms;
-        finish.median_ms() + libm::sqrt(margin * margin + end * end) + spare_ms <= self.time_ms
+        let end = (self.rest.longest_of(r, self.sure_end) - finish.tail_ms).max(0.0);
+        let room = self.time_ms - finish.tail_ms;
+        let reaction = self.reaction_ms;
+        let unmended = (reaction / room.max(1.0)).clamp(0.0, 1.0);
+        let luck = self.z_sure * finish.item_sd_ms * libm::sqrt(unmended);
+        let level = self.z_sure * finish.level_sd_ms * unmended;
+        let reserve = libm::sqrt(luck * luck + level * level + end * end);
+        if self.known >= 1.0 || !self.blank {
+            if finish.bulk_ms * (1.0 + spare) + reserve > room {
+                return false;
+            }
+        }
+        // The bad course, as replica milliseconds until the last take.
+        let doubt = self.rest.belief().doubt;
+        let off = finish.bulk_ms * (libm::exp(self.z_sure * doubt).min(FURTHEST) - 1.0);
+        let luck = self.z_sure * finish.item_sd_ms;
+        let room = room - end;
+        let most = f64::from(self.seen.most()).max(r);
+        let bad = r * (finish.bulk_ms + libm::sqrt(off * off + luck * luck));
+        let share = if self.blank && self.known < 1.0 { BLANK_ROOM } else { ROOM };
+        let bad = bad.min((share * most * (room - self.startup_ms)).max(r * finish.bulk_ms));
+        let answer = (PEAK * bad / room.max(1.0)).clamp(r, most);
+        let before = reaction.min(room);
+        r * before + answer * (room - before) >= bad
     }
 
     /// 5th, 50th and 95th percentile of the finish with an allocation.
