@@ -16,7 +16,7 @@ const ANSWER_WITHIN_MS: u64 = 60_000;
 
 /// What a loop is told. Times are milliseconds since the job's start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(clippy::large_enum_variant, reason = "nearly all inputs are the large one, and live for one call")]
 pub enum Input {
     Seen(Observation),

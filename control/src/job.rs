@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::observation::default_confidence;
 use crate::plugin::PluginSpec;
 
 /// A submission. The form and the JSON body are both parsed into this.
@@ -38,6 +39,19 @@ pub enum Workload {
 pub struct Objective {
     /// Seconds from the moment of submission to the wanted end.
     pub deadline_s: f64,
+    /// Wanted probability of being done by then, 0.5 to 0.9999.
+    #[serde(default = "default_confidence")]
+    pub confidence: f64,
+    /// The user's guess of the seconds that an item takes on one replica, in the mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_s: Option<f64>,
+}
+
+impl Objective {
+    /// A deadline, and nothing else said.
+    pub fn within(deadline_s: f64) -> Self {
+        Self { deadline_s, confidence: default_confidence(), service_s: None }
+    }
 }
 
 /// How many replicas there may be.

@@ -1,5 +1,5 @@
 //! What a loop sees at one moment: the line format of the recorder, of `asperathos law` and of outside plugins.
-//! Times in milliseconds since the job's start. What is not known is left out; only `at_ms` must be there.
+//! Times in milliseconds since the job's start. What is not known is left out; `at_ms`, `items` and `bounds` must be there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -249,6 +249,6 @@ impl Observation {
     }
 }
 
-fn default_confidence() -> f64 {
+pub(crate) fn default_confidence() -> f64 {
     DEFAULT_CONFIDENCE
 }

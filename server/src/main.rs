@@ -34,6 +34,8 @@ enum Command {
     Link(cli::link::LinkArgs),
     /// Send a JSON submission to a running server.
     Submit(cli::submit::SubmitArgs),
+    /// Say whether a submission's goal can be met and what it takes, before anything is created.
+    Quote(cli::quote::QuoteArgs),
     /// Turn any program into a worker: take an item, run it, publish its output.
     Worker(cli::worker::WorkerArgs),
     /// One control loop on a pipe: an observation a line in, its effects a line out.
@@ -58,6 +60,7 @@ async fn main() -> ExitCode {
         Command::Serve(settings) => done(cli::serve::run(settings).await),
         Command::Link(args) => done(cli::link::run(args).await),
         Command::Submit(args) => done(cli::submit::run(args).await),
+        Command::Quote(args) => done(cli::quote::run(args).await),
         Command::Law(args) => done(cli::law::run(&args)),
         Command::Simulate(args) => done(cli::simulate::run(&args)),
         Command::Bench(command) => done(cli::bench::run(&command)),

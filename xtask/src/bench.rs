@@ -1,5 +1,6 @@
 //! `cargo xtask bench NAME`: measurements that anyone can repeat, written to docs/benchmarks/NAME.md.
 
+mod control;
 mod crash;
 mod idle;
 mod large;
@@ -41,6 +42,8 @@ pub enum Name {
     Crash,
     /// Reading a day of samples, writing the ticks of a hundred jobs
     Store,
+    /// Every control law and its peers on simulated jobs
+    Control,
 }
 
 /// What a bench found, as Markdown.
@@ -57,6 +60,8 @@ pub fn bench(name: Name, repeat: usize) -> Result<()> {
     set_up(&mut steps, need)?;
     release(&mut steps)?;
     let (file, report) = match name {
+        // It writes its own page.
+        Name::Control => return control::measure(),
         Name::Page => ("page", steps.own("measuring", || Ok((page::measure()?, String::new())))?),
         Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),
         Name::Live => ("live", steps.own("measuring", || Ok((live::measure()?, String::new())))?),

@@ -46,8 +46,7 @@ pub fn fan(summary: &JobSummary, band: Band, now: i64) -> [Layer; 2] {
         shape: Shape::Area { base: vec![start, (early, at_early), (late, total)], alpha: 0.18 },
         points: vec![start, (early, total), (late, total)],
     };
-    let line =
-        Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dashed: true }, points: vec![start, (band.p50.max(now), total)] };
+    let line = Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dashed: true }, points: vec![start, (band.p50.max(now), total)] };
     [area, line]
 }
 

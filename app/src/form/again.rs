@@ -31,6 +31,8 @@ fn filled(spec: &JobSpec, catalog: &Catalog) -> SubmitForm {
     let mut put = |name: &str, value: String| values.insert(name.to_owned(), value);
     put("name", spec.name.clone());
     put("objective.deadline_s", spec.objective.deadline_s.to_string());
+    put("objective.confidence", spec.objective.confidence.to_string());
+    put("objective.service_s", spec.objective.service_s.map(|seconds| seconds.to_string()).unwrap_or_default());
     put("replicas.min", spec.replicas.min.to_string());
     put("replicas.max", spec.replicas.max.to_string());
     put("replicas.initial", spec.replicas.initial.to_string());
@@ -57,7 +59,7 @@ fn filled(spec: &JobSpec, catalog: &Catalog) -> SubmitForm {
         chosen(&format!("{at}.controller"), &one.controller, &catalog.controllers, &mut values);
         chosen(&format!("{at}.actuator"), &one.actuator, &catalog.actuators, &mut values);
     }
-    SubmitForm { values, errors: Vec::new() }
+    SubmitForm { values, ..SubmitForm::default() }
 }
 
 fn chosen(at: &str, plugin: &PluginSpec, kinds: &[KindInfo], values: &mut Values) {

@@ -15,6 +15,8 @@ pub fn label(input: &str, catalog: &Catalog) -> Option<String> {
         ["workload", "upload"] => "File",
         ["workload", "url"] => "Address",
         ["objective", "deadline_s"] => "Done within",
+        ["objective", "confidence"] => "How surely",
+        ["objective", "service_s"] => "An item takes about",
         ["replicas", "min"] => "Fewest replicas",
         ["replicas", "max"] => "Most replicas",
         ["replicas", "initial"] => "Replicas at the start",

@@ -5,5 +5,6 @@ pub mod field;
 pub mod labels;
 pub mod names;
 pub mod plugin;
+pub mod quote;
 pub mod sections;
 pub mod submitted;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use control::plugin::FieldError;
+use control::{controllers::deadline::quote::Quote, plugin::FieldError};
 use serde::{Deserialize, Serialize};
 
 use super::names;
@@ -14,6 +14,17 @@ pub struct SubmitForm {
     pub values: BTreeMap<String, String>,
     /// By JSON path, as the check named them.
     pub errors: Vec<FieldError>,
+    /// When a quote was asked for in place of the job.
+    #[serde(default)]
+    pub quoted: Option<Quoted>,
+}
+
+/// What it would take, or why nobody can say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quoted {
+    Quote { items: u64, quote: Quote },
+    Unknown { why: String },
 }
 
 /// The form as the page reads it: values or defaults, and errors by input name.

@@ -13,6 +13,7 @@ use crate::{
     form::{
         field::TextRow,
         plugin::PluginChoice,
+        quote::QuoteCard,
         sections::{Loop, Monitors, Queue, Replicas, WorkloadSource},
         submitted::Filled,
     },
@@ -38,6 +39,7 @@ pub fn Submit() -> impl IntoView {
 
 #[component]
 fn SubmitFields(page: SubmitPage) -> impl IntoView {
+    let quoted = page.form.quoted.clone().map(|quoted| view! { <QuoteCard quoted/> }.erase());
     let filled = Filled::new(page.form);
     let from = page.from.map(|(id, name)| {
         view! { <p class="muted">"Filled with the submission of " <a href=format!("/jobs/{id}")>{name}</a> ". That job stays as it is."</p> }.erase()
@@ -52,6 +54,7 @@ fn SubmitFields(page: SubmitPage) -> impl IntoView {
                 <header><h2>"Goal"</h2></header>
                 <div class="body fields goal">
                     <Deadline filled=filled.clone()/>
+                    <Surety filled=filled.clone()/>
                     <Replicas filled=filled.clone()/>
                 </div>
             </section>
@@ -59,7 +62,11 @@ fn SubmitFields(page: SubmitPage) -> impl IntoView {
             <Loop place=1 catalog=page.catalog.clone() metrics=page.metrics filled=filled.clone()/>
             <Monitors monitors=page.catalog.monitors filled=filled.clone()/>
             <Queue filled/>
-            <p class="acts"><button class="button" data-look="primary" type="submit">"Submit"</button></p>
+            <p class="acts">
+                <button class="button" data-look="primary" type="submit">"Submit"</button>
+                <button class="button" type="submit" name="quote" value="on" formaction="/submit#quote">"Quote: would it be in time?"</button>
+            </p>
+            {quoted}
         </form>
     }
     .erase()
@@ -105,6 +112,24 @@ fn Deadline(filled: Filled) -> impl IntoView {
             <p class="help" id=format!("{NAME}-help")>{said}</p>
             {error.map(|error| view! { <p class="error" id=format!("{NAME}-error")>{error}</p> }.erase())}
         </div>
+    }
+    .erase()
+}
+
+/// How surely the deadline is to be met, and what the user believes of the items.
+#[component]
+fn Surety(filled: Filled) -> impl IntoView {
+    const CONFIDENCE: &str = "objective.confidence";
+    const SERVICE: &str = "objective.service_s";
+    view! {
+        <TextRow
+            name=CONFIDENCE label="How surely" value=filled.value(CONFIDENCE, "0.99") kind="number" error=filled.error(CONFIDENCE)
+            help="Probability of being done by then, 0.5 to 0.9999. Surer costs more replicas."
+        />
+        <TextRow
+            name=SERVICE label="An item takes about" unit="seconds" value=filled.value(SERVICE, "") kind="number"
+            error=filled.error(SERVICE) help="Your guess, if you have one; a wrong one is unlearnt."
+        />
     }
     .erase()
 }

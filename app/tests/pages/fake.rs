@@ -133,7 +133,7 @@ fn detail(summary: JobSummary) -> JobDetail {
             name: summary.name.clone(),
             platform: PluginSpec::new("local", json!({ "command": "./worker" })),
             workload: Workload::Inline { items: "a".to_owned() },
-            objective: Objective { deadline_s: 120.0 },
+            objective: Objective::within(120.0),
             replicas: Bounds { min: 1, max: 12, initial: 2 },
             monitors: vec![],
             loops: vec![LoopSpec {

@@ -57,7 +57,7 @@ async fn a_refused_form_keeps_what_was_typed_and_names_each_problem_at_its_field
         FieldError::new("platform.params.command", "Say which program to run."),
         FieldError::new("loops.0.controller.params.kp", "Enter 0 or more."),
     ];
-    let (_, html) = page("/submit", Fake::default(), Some(person()), Some(SubmitForm { values, errors })).await;
+    let (_, html) = page("/submit", Fake::default(), Some(person()), Some(SubmitForm { values, errors, quoted: None })).await;
     assert!(html.contains("2 fields need a look"));
     assert!(html.contains(">command</a>") && html.contains(">Controller, kp</a>"), "by their labels: {html}");
     assert!(html.contains("href=\"#platform.local.command\""), "the summary leads to the field");

@@ -53,10 +53,8 @@ impl<'a> Rest<'a> {
     pub fn new(seen: &Observation, tables: &'a Tables, belief: Belief, startup_ms: f64, waste: f64) -> Self {
         let mut free_in = Vec::with_capacity(seen.replicas.len());
         let typical = belief.typical_ms;
-        let stays = |id: &crate::observation::ReplicaId| {
-            seen.replicas.iter().find(|replica| replica.id == *id).is_none_or(|replica| replica.state != ReplicaState::Draining)
-        };
-        let draining = seen.replicas.iter().any(|replica| replica.state == ReplicaState::Draining);
+        let draining: Vec<_> =
+            seen.replicas.iter().filter(|replica| replica.state == ReplicaState::Draining).map(|replica| &replica.id).collect();
         let stride = seen.in_flight.len().div_ceil(LOOKED_AT).max(1);
         let mut ages = Vec::with_capacity(seen.in_flight.len() / stride + 1);
         for (place, item) in seen.in_flight.iter().enumerate() {
@@ -64,7 +62,7 @@ impl<'a> Rest<'a> {
             if place % stride == 0 {
                 ages.push(age);
             }
-            if !draining || stays(&item.replica) {
+            if !draining.contains(&&item.replica) {
                 free_in.push(typical * tables.mean_residual(age));
             }
         }

@@ -89,11 +89,6 @@ impl Service {
         self.levels.count()
     }
 
-    /// Whether what was stored can be worked with.
-    pub fn sound(&self) -> bool {
-        self.shape.sound()
-    }
-
     pub fn learn(&mut self, seen: &Observation) {
         for completion in seen.completions.iter().filter(|completion| completion.service_ms.is_finite()) {
             self.learn_one(completion.service_ms.min(LONGEST_MS));
@@ -117,10 +112,10 @@ impl Service {
             self.ratio_weight = self.ratio_weight * keep + 1.0;
             if known >= SHAPE_FROM {
                 self.shape.learn(error, self.sd());
-                self.tables = None;
             }
         }
         self.levels.learn(value, sd);
+        self.tables = None;
     }
 
     /// Spread of single items about their level, of the natural logarithm.
@@ -208,11 +203,14 @@ struct Prior {
 
 impl Prior {
     fn of(hints: &Hints, guess_ms: f64, mean: f64) -> Self {
-        if let Some(history) = hints.history {
-            return Self { level: history.log_mean, doubt: HISTORY_DOUBT.max(history.log_sd / libm::sqrt(f64::from(history.jobs.max(1)))) };
+        // Infinite or no number at all is no hint.
+        if let Some(history) = hints.history.filter(|history| history.log_mean.is_finite() && history.log_sd.is_finite()) {
+            let level = history.log_mean.clamp(libm::log(SHORTEST_MS), libm::log(LONGEST_MS));
+            let of_mean = history.log_sd.abs() / libm::sqrt(f64::from(history.jobs.max(1)));
+            return Self { level, doubt: of_mean.clamp(HISTORY_DOUBT, IGNORANCE) };
         }
-        match hints.service_ms_mean {
-            Some(hint) => Self { level: libm::log(hint.max(SHORTEST_MS) / mean), doubt: HINT_DOUBT },
+        match hints.service_ms_mean.filter(|hint| hint.is_finite()) {
+            Some(hint) => Self { level: libm::log(hint.clamp(SHORTEST_MS, LONGEST_MS) / mean), doubt: HINT_DOUBT },
             None => Self { level: libm::log(guess_ms.max(SHORTEST_MS) / mean), doubt: IGNORANCE },
         }
     }

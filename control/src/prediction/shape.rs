@@ -1,7 +1,8 @@
 //! The shape of the distribution of service times about their level, whatever the level is: a histogram of
 //! standardised logarithms with an exponential tail. From it: survival, mean, mean residual, largest of many.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::normal;
 
@@ -41,6 +42,7 @@ const HEAVIEST: f64 = 0.65;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
+    #[serde(deserialize_with = "all_bins")]
     counts: Vec<u32>,
     total: u32,
     /// Sum of how far items lay above the last bin.
@@ -56,10 +58,6 @@ impl Default for Shape {
 }
 
 impl Shape {
-    pub fn sound(&self) -> bool {
-        self.counts.len() == BINS
-    }
-
     /// Counts one item, `error` above its level, both logarithms; single items are believed to spread by `sd`.
     pub fn learn(&mut self, error: f64, sd: f64) {
         if !(self.unit / REUNIT..self.unit * REUNIT).contains(&sd) {
@@ -124,6 +122,12 @@ impl Shape {
             *later = survival;
         }
     }
+}
+
+/// A memory with other bins fits no more.
+fn all_bins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
+    let counts = Vec::<u32>::deserialize(from)?;
+    if counts.len() == BINS { Ok(counts) } else { Err(D::Error::invalid_length(counts.len(), &"one count for each bin")) }
 }
 
 /// The bin that counts what lies `z` units above the level.

@@ -88,8 +88,9 @@ fn parse(line: &[u8]) -> Result<Input, FieldError> {
     let value = if bare { json!({ "seen": value }) } else { value };
     let input: Input = serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let field = path.strip_prefix("seen.").unwrap_or(&path);
-        FieldError::new(if field == "." { "" } else { field }, error.inner().to_string())
+        // The name of the input is no field of it.
+        let field = path.split_once('.').map_or("", |(_, field)| field);
+        FieldError::new(field, error.inner().to_string())
     })?;
     check(&input)?;
     Ok(input)
@@ -105,8 +106,8 @@ fn check(input: &Input) -> Result<(), FieldError> {
     if seen.bounds.min > seen.bounds.max {
         return wrong("bounds.min", format!("must be at most bounds.max, {}, was {}", seen.bounds.max, seen.bounds.min));
     }
-    if !(0.5..1.0).contains(&seen.confidence) {
-        return wrong("confidence", format!("must be from 0.5 to below 1, was {}", seen.confidence));
+    if !(0.5..=0.9999).contains(&seen.confidence) {
+        return wrong("confidence", format!("must be between 0.5 and 0.9999, was {}", seen.confidence));
     }
     if seen.hints.service_ms_mean.is_some_and(|hint| !hint.is_finite() || hint <= 0.0) {
         return wrong("hints.service_ms_mean", "must be above 0".to_owned());

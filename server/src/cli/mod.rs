@@ -4,6 +4,7 @@ pub mod bench;
 pub mod law;
 pub mod link;
 pub mod queue;
+pub mod quote;
 pub mod serve;
 pub mod simulate;
 pub mod submit;

@@ -48,6 +48,8 @@ pub enum SimulateError {
     Read { path: String, source: std::io::Error },
     #[error("{path}: {problems}")]
     Scenario { path: String, problems: String },
+    #[error("{0}")]
+    Scenarios(String),
     #[error("--params must be JSON: {0}")]
     Params(serde_json::Error),
     #[error("could not write {path}")]
@@ -57,22 +59,15 @@ pub enum SimulateError {
 pub fn run(args: &SimulateArgs) -> Result<(), SimulateError> {
     let params = args.params.as_deref().map(params).transpose()?;
     let mut trace = args.trace.as_ref().map(Trace::create).transpose()?;
+    // All are read before one is run: all problems come at once.
+    let scenarios: Vec<_> = args.scenarios.iter().map(|path| scenario(args, params.as_ref(), path)).collect();
+    let problems: Vec<_> = scenarios.iter().filter_map(|read| read.as_ref().err()).map(ToString::to_string).collect();
+    if !problems.is_empty() {
+        return Err(SimulateError::Scenarios(problems.join("\n")));
+    }
     let mut results = Vec::new();
-    for path in &args.scenarios {
-        let name = path.display().to_string();
-        let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name.clone(), problems: problems(&errors) };
-        let mut scenario = Scenario::parse(&read(path)?).map_err(wrong)?;
-        if scenario.name.is_empty() {
-            scenario.name = path.file_stem().map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
-        }
-        scenario.seed = args.seed.unwrap_or(scenario.seed);
-        if let Some(kind) = &args.controller {
-            scenario.controller = PluginSpec::new(kind, Value::Object(serde_json::Map::new()));
-        }
-        if let Some(params) = &params {
-            scenario.controller.params = params.clone();
-        }
-        let spec = scenario.controller.clone();
+    for scenario in scenarios.into_iter().flatten() {
+        let (name, spec) = (scenario.name.clone(), scenario.controller.clone());
         let prepared = Prepared::new(scenario);
         let mut tell = |input: &Input, effects: &[Effect]| {
             if let Some(trace) = &mut trace {
@@ -80,10 +75,29 @@ pub fn run(args: &SimulateArgs) -> Result<(), SimulateError> {
             }
         };
         let tell = args.trace.is_some().then_some(&mut tell as run::Trace<'_>);
+        let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name, problems: problems_of(&errors) };
         results.push(run::simulate(&prepared, &spec, tell).map_err(wrong)?);
     }
     trace.map_or(Ok(()), Trace::close)?;
     print(&results, args.format).map_err(|source| SimulateError::Write { path: "standard output".to_owned(), source })
+}
+
+/// One scenario file with what the command line puts in place of its own.
+fn scenario(args: &SimulateArgs, params: Option<&Value>, path: &PathBuf) -> Result<Scenario, SimulateError> {
+    let name = path.display().to_string();
+    let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name.clone(), problems: problems_of(&errors) };
+    let mut scenario = Scenario::parse(&read(path)?).map_err(wrong)?;
+    if scenario.name.is_empty() {
+        scenario.name = path.file_stem().map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
+    }
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    if let Some(kind) = &args.controller {
+        scenario.controller = PluginSpec::new(kind, Value::Object(serde_json::Map::new()));
+    }
+    if let Some(params) = params {
+        scenario.controller.params = params.clone();
+    }
+    Ok(scenario)
 }
 
 fn params(text: &str) -> Result<Value, SimulateError> {
@@ -105,7 +119,7 @@ fn read(path: &PathBuf) -> Result<String, SimulateError> {
     Ok(text)
 }
 
-fn problems(errors: &[FieldError]) -> String {
+fn problems_of(errors: &[FieldError]) -> String {
     let lines: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message).trim().to_owned()).collect();
     lines.join("; ")
 }

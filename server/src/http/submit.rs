@@ -17,6 +17,8 @@ use crate::manager::{form, submission};
 
 /// Most bytes of one text field.
 const TEXT_LIMIT: usize = submission::INLINE_LIMIT + 1024;
+/// What an offer may change.
+const OFFERED: [&str; 2] = ["objective.deadline_s", "replicas.max"];
 /// Most fields of a form.
 const FIELDS_LIMIT: usize = 2000;
 
@@ -29,12 +31,15 @@ pub async fn submit(State(web): State<Web>, request: Request) -> Response {
         Ok(multipart) => multipart,
         Err(error) => return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &format!("the form must come as multipart/form-data: {error}")),
     };
-    let (values, mut errors) = match read(&web, multipart).await {
+    let (mut values, mut errors) = match read(&web, multipart).await {
         Ok(read) => read,
         Err((status, message)) => return refuse(status, &message),
     };
+    let asked = asks_quote(&mut values);
+    let mut quoted = None;
     if errors.is_empty() {
         match submission::parse(&form::to_submission(&values)) {
+            Ok(spec) if asked => quoted = Some(web.server.manager.quote(&spec).await),
             Ok(spec) => match web.server.manager.submit(spec, &viewer.name).await {
                 Ok(id) => return Redirect::to(&format!("/jobs/{id}")).into_response(),
                 Err(app::api::error::ApiError::Invalid { errors: found }) => errors = found,
@@ -44,7 +49,8 @@ pub async fn submit(State(web): State<Web>, request: Request) -> Response {
         }
     }
     // The same page again, with what was typed and every problem at its field.
-    let submitted = SubmitForm { values, errors };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let submitted = SubmitForm { values, errors, quoted };
     let context = pages::context(&web);
     let options = web.leptos.clone();
     let render = leptos_axum::render_app_async_with_context(
@@ -55,8 +61,20 @@ pub async fn submit(State(web): State<Web>, request: Request) -> Response {
         move || app::shell(options.clone()),
     );
     let mut response = render(Request::from_parts(parts, Body::empty())).await.into_response();
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    *response.status_mut() = status;
     response
+}
+
+/// Whether a quote is asked for; an offer of the last one that was taken is filled in.
+fn asks_quote(values: &mut BTreeMap<String, String>) -> bool {
+    let asked = values.remove("quote").is_some();
+    let Some(taken) = values.remove("take") else { return asked };
+    if let Some((name, value)) = taken.split_once('=')
+        && OFFERED.contains(&name)
+    {
+        values.insert(name.to_owned(), value.to_owned());
+    }
+    true
 }
 
 type Fields = (BTreeMap<String, String>, Vec<FieldError>);

@@ -2,6 +2,7 @@
 
 pub mod form;
 pub mod job;
+pub mod quote;
 pub mod replicas;
 pub mod submission;
 pub mod workload;

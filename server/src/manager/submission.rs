@@ -94,7 +94,7 @@ pub fn parse(body: &Value) -> Result<JobSpec, Vec<FieldError>> {
                 name: head.name.trim().to_owned(),
                 platform,
                 workload,
-                objective: Objective { deadline_s: objective.deadline_s },
+                objective: Objective { deadline_s: objective.deadline_s, confidence: objective.confidence, service_s: objective.service_s },
                 replicas: Bounds { min: replicas.min, max: replicas.max, initial: replicas.initial },
                 monitors,
                 loops,

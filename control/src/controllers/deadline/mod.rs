@@ -1,13 +1,16 @@
 //! `deadline`: predicts the finish and holds the least allocation that meets the deadline with the wanted
 //! confidence. Learns service times from what is done and what is in flight; needs no tuning per job.
 
+mod look;
 mod need;
+pub mod quote;
 mod say;
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::look::Look;
 use self::need::Needs;
 use super::Controller;
 use crate::decision::{Term, Wish};
@@ -91,6 +94,7 @@ struct Course {
     ample_since_ms: Option<u64>,
     /// The deadline was given up.
     late: bool,
+    look: Option<Look>,
 }
 
 impl Plugin for Deadline {
@@ -114,10 +118,13 @@ impl Controller for Deadline {
             return Wish { value: f64::from(seen.allocated()), why: say::nothing_left(seen), ..Wish::default() };
         }
         let Memory { service, startup, course } = memory;
+        let known = service.count();
+        if let Some(look) = course.look.as_ref().filter(|look| look.stands(params, seen, known)) {
+            return wish(look, seen, deadline_ms, known, None);
+        }
         let startup_ms = startup.expected_ms(seen);
         let waste = service.waste(seen);
         let belief = service.belief(seen, guess_ms(seen, deadline_ms));
-        let known = service.count();
         let rest = Rest::new(seen, service.tables(), belief, startup_ms, waste);
         let needs = Needs::new(params, seen, deadline_ms, &rest, startup_ms, known);
 
@@ -126,18 +133,15 @@ impl Controller for Deadline {
         let chosen = choose(params, course, seen, &needs, late);
         let newly_late = late && !course.late;
         course.late = late;
-        let forecast = forecast(course, seen, &needs, chosen, late);
+        let forecast = forecast(params, course, seen, &needs, chosen, late);
         let give_up = (newly_late && params.when_late == WhenLate::Stop).then(|| say::given_up(&forecast, deadline_ms));
         if chosen != now {
             course.moved_ms = seen.at_ms;
         }
-        Wish {
-            value: f64::from(chosen),
-            terms: terms(&needs, &forecast, seen),
-            why: say::why(&forecast, &belief, seen, deadline_ms, now, chosen, known),
-            forecast: Some(forecast),
-            give_up,
-        }
+        let look = Look::new(params, seen, chosen, belief.mean_ms(), forecast);
+        let wish = wish(&look, seen, deadline_ms, known, give_up);
+        course.look = Some(look);
+        wish
     }
 
     fn guards(params: &Params) -> &GuardParams {
@@ -198,26 +202,35 @@ fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Need
     now
 }
 
-fn forecast(course: &Course, seen: &Observation, needs: &Needs<'_>, chosen: u32, late: bool) -> Forecast {
+fn forecast(params: &Params, course: &Course, seen: &Observation, needs: &Needs<'_>, chosen: u32, late: bool) -> Forecast {
     let at = |ahead: f64| seen.at_ms.saturating_add(ahead.clamp(0.0, 1e15) as u64);
-    let band = needs.band(chosen);
+    let fixed = late || chosen >= seen.most() || params.prefer == Prefer::Budget && needs.over_budget(course.replica_ms);
+    let band = needs.band(chosen, fixed);
     let replica_seconds = (course.replica_ms + needs.replica_ms(chosen)) / 1000.0;
     Forecast {
         p5_ms: at(band.p5_ms),
         p50_ms: at(band.p50_ms),
         p95_ms: at(band.p95_ms),
-        p_meet: needs.p_meet(chosen),
+        // What goes wrong is answered with all that can be had.
+        p_meet: needs.p_meet(if fixed { chosen } else { seen.most().max(chosen) }),
         replica_seconds,
         cost: seen.budget.map(|budget| budget.price_replica_hour * replica_seconds / 3600.0),
-        earliest_ms: late.then(|| at(needs.band(seen.most()).p50_ms)),
+        earliest_ms: late.then(|| at(needs.band(seen.most(), true).p50_ms)),
     }
 }
 
-fn terms(needs: &Needs<'_>, forecast: &Forecast, seen: &Observation) -> Vec<Term> {
+fn wish(look: &Look, seen: &Observation, deadline_ms: u64, known: f64, give_up: Option<String>) -> Wish {
     let term = |name: &str, value: f64| Term { name: name.to_owned(), value };
-    vec![
-        term("p_meet", forecast.p_meet),
-        term("finish_s", (forecast.p50_ms as f64 - seen.at_ms as f64) / 1000.0),
-        term("service_s", needs.mean_service_ms() / 1000.0),
-    ]
+    let forecast = look.forecast;
+    Wish {
+        value: f64::from(look.chosen),
+        terms: vec![
+            term("p_meet", forecast.p_meet),
+            term("finish_s", (forecast.p50_ms as f64 - seen.at_ms as f64) / 1000.0),
+            term("service_s", look.mean_service_ms / 1000.0),
+        ],
+        why: say::why(look, seen, deadline_ms, known),
+        forecast: Some(forecast),
+        give_up,
+    }
 }

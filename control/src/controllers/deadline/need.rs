@@ -23,6 +23,14 @@ const FURTHEST: f64 = 4.0;
 const UNSURE_END: f64 = 0.2;
 const TAIL_ITEMS: f64 = 10.0;
 
+/// Of how far the job is ahead of its deadline, what it is likely to spend.
+const SPENT: f64 = 0.55;
+
+/// How much wider than with a fixed allocation the band is below its middle, and at the least allocation.
+const EARLY: f64 = 1.1;
+const EARLY_AT_LEAST: f64 = 1.3;
+const LATE_AT_LEAST: f64 = 2.6;
+
 /// Between two looks, and until a move is seen.
 const LOOK_MS: f64 = 2000.0;
 
@@ -121,10 +129,20 @@ impl<'a> Needs<'a> {
         r * before + answer * (room - before) >= bad
     }
 
-    /// 5th, 50th and 95th percentile of the finish with an allocation.
-    pub fn band(&self, replicas: u32) -> Band {
-        let p50_ms = self.at(replicas, 0.5);
-        Band { p5_ms: self.at(replicas, 0.05), p50_ms, p95_ms: self.at(replicas, 0.95) }
+    /// 5th, 50th and 95th percentile of the finish, from an allocation on and under this law: what the job is ahead of
+    /// its deadline it spends by holding fewer replicas later, and what it is behind it mends. `fixed` says that the
+    /// allocation cannot change any more. Factors: of simulated jobs, so that nine of ten finishes lie inside.
+    pub fn band(&self, replicas: u32, fixed: bool) -> Band {
+        let (p5_ms, p50_ms, p95_ms) = (self.at(replicas, 0.05), self.at(replicas, 0.5), self.at(replicas, 0.95));
+        if fixed {
+            return Band { p5_ms, p50_ms, p95_ms };
+        }
+        if replicas <= self.seen.bounds.min.max(1) || self.seen.items.waiting == 0 || self.time_ms <= p50_ms {
+            let (early, late) = (EARLY_AT_LEAST * (p50_ms - p5_ms), LATE_AT_LEAST * (p95_ms - p50_ms));
+            return Band { p5_ms: (p50_ms - early).max(0.0), p50_ms, p95_ms: p50_ms + late };
+        }
+        let ahead = self.time_ms - p50_ms;
+        Band { p5_ms: (p50_ms - EARLY * (p50_ms - p5_ms)).max(0.0), p50_ms: p50_ms + SPENT * ahead, p95_ms: self.time_ms }
     }
 
     /// A quantile of the finish: the doubts about the bulk and the longest at the end are independent.
@@ -182,9 +200,5 @@ impl<'a> Needs<'a> {
     pub fn replica_ms(&self, replicas: u32) -> f64 {
         let finish = self.rest.with(replicas);
         f64::from(replicas) * finish.bulk_ms + 0.5 * f64::from(replicas) * finish.tail_ms
-    }
-
-    pub fn mean_service_ms(&self) -> f64 {
-        self.rest.belief().mean_ms()
     }
 }

@@ -1,9 +1,9 @@
 //! The sentences of the deadline law.
 
+use super::look::Look;
 use crate::controllers::words;
 use crate::forecast::Forecast;
 use crate::observation::Observation;
-use crate::prediction::service::Belief;
 
 pub fn no_deadline() -> String {
     "There is no deadline: nothing to do.".to_owned()
@@ -23,9 +23,10 @@ fn earliest(forecast: &Forecast, deadline_ms: u64) -> String {
 }
 
 /// One sentence of why.
-pub fn why(forecast: &Forecast, belief: &Belief, seen: &Observation, deadline_ms: u64, now: u32, chosen: u32, known: f64) -> String {
+pub fn why(look: &Look, seen: &Observation, deadline_ms: u64, known: f64) -> String {
+    let (forecast, chosen, now) = (&look.forecast, look.chosen, seen.allocated());
     let items = if known > 0.0 { "take" } else { "are believed to take" };
-    let mean = span(belief.mean_ms());
+    let mean = span(look.mean_service_ms);
     if forecast.earliest_ms.is_some() {
         return format!("Too late: items {items} {mean}, and {}.", earliest(forecast, deadline_ms));
     }

@@ -76,7 +76,7 @@ A run is cut after four deadlines.\n";
 
 const JOBS: &str = "*The jobs*: 20 to 20 000 items of 0.2 s to 10 min (constant, lognormal with CV 0.3 to 3, exponential, bimodal, Pareto 1.5 cut at \
 a hundred times the least), start-ups of 0 to 60 s, deadlines of 1 min to 48 h that are 1.45 to 10 times what the greatest allocation \
-needs, the user's hint right, half, double or none; each size as likely as ten times that size. The greatest allocation is slack times a \
+needs, the user's hint right, half, double or none; of items, times and deadlines each size as likely as ten times that size. The greatest allocation is slack times a \
 number drawn from 1 to 100; a job for which hindsight needs less than half of that number is drawn again, so very short jobs that are mostly \
 start-up are rare. *Disturbed*: one of the causes below, in three of ten a second. A disturbed job is drawn again unless who was exactly \
 right before a cause that strikes later, and then took everything, is done within 95 of 100 of the deadline. Peers get the same \

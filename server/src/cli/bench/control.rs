@@ -15,6 +15,7 @@ use control::simulator::scenario::ScaleInSpec;
 
 use super::stopwatch::CpuStopwatch;
 
+const PAGE: &str = "docs/benchmarks/control.md";
 const THREADS: usize = 2;
 /// How long a killed replica's item stays away: the order of the original's lease.
 const LEASE_S: f64 = 60.0;
@@ -32,9 +33,9 @@ pub struct ControlArgs {
     /// Only this law or peer, by its name or a part of it.
     #[arg(long)]
     pub only: Option<String>,
-    /// Where the page goes.
-    #[arg(long, default_value = "docs/benchmarks/control.md")]
-    pub out: PathBuf,
+    /// Where the page goes; by default nowhere with --only, for it would not be the whole scoreboard.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,11 +54,14 @@ pub fn run(args: &ControlArgs) -> Result<(), ControlError> {
         return Err(ControlError::Unknown(args.only.clone().unwrap_or_default()));
     }
     let text = page(args, &entrants);
-    let failed = |source| ControlError::Write { path: args.out.display().to_string(), source };
-    if let Some(folder) = args.out.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+    let out = args.out.clone().or_else(|| args.only.is_none().then(|| PathBuf::from(PAGE)));
+    if let Some(out) = out {
+        let failed = |source| ControlError::Write { path: out.display().to_string(), source };
+        if let Some(folder) = out.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        std::fs::write(&out, &text).map_err(failed)?;
     }
-    std::fs::write(&args.out, &text).map_err(failed)?;
     std::io::stdout().write_all(text.as_bytes()).map_err(|source| ControlError::Write { path: "standard output".to_owned(), source })
 }
 

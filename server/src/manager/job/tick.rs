@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use control::job::Phase;
 use control::live::MarkKind;
-use control::observation::{Completion, Items, Metric, Observation};
+use control::observation::{Completion, Hints, Items, Metric, Observation};
 
 use app::backend::JobCommand;
 
@@ -59,8 +59,11 @@ impl Task {
         let fresh = items.done.saturating_sub(std::mem::replace(&mut self.told_done, items.done));
         let completions = self.queue.newest_services(fresh).into_iter();
         let (replicas, in_flight) = self.replicas.seen();
+        let objective = self.row.spec.objective;
         Observation {
             deadline_ms: Some(deadline_ms),
+            confidence: objective.confidence,
+            hints: Hints { service_ms_mean: objective.service_s.map(|seconds| seconds * 1000.0), history: None },
             items,
             in_flight,
             completions: completions.map(|ms| Completion { service_ms: f64::from(ms), replica: None, at_ms: None }).collect(),

@@ -22,11 +22,19 @@ pub struct ObjectiveParams {
     #[garde(range(min = 1.0, max = 31_536_000.0))]
     #[schemars(range(min = 1.0, max = 31_536_000.0), extend("x-unit" = "s", "x-step" = 1.0))]
     pub deadline_s: f64,
+    /// Wanted probability of being done by then.
+    #[garde(range(min = 0.5, max = 0.9999))]
+    #[schemars(range(min = 0.5, max = 0.9999), extend("x-unit" = "probability", "x-step" = 0.01))]
+    pub confidence: f64,
+    /// Your guess of how long an item takes on one replica; a wrong one is unlearnt.
+    #[garde(inner(range(min = 0.001, max = 31_536_000.0)))]
+    #[schemars(inner(range(min = 0.001, max = 31_536_000.0)), extend("x-unit" = "s", "x-step" = 0.1))]
+    pub service_s: Option<f64>,
 }
 
 impl Default for ObjectiveParams {
     fn default() -> Self {
-        Self { deadline_s: 600.0 }
+        Self { deadline_s: 600.0, confidence: 0.99, service_s: None }
     }
 }
 

@@ -64,7 +64,7 @@ fn new_job(id: &str) -> NewJob {
         name: "render".to_owned(),
         platform: PluginSpec::new("local", json!({"command": "true"})),
         workload: Workload::Inline { items: "a\nb".to_owned() },
-        objective: Objective { deadline_s: 600.0 },
+        objective: Objective::within(600.0),
         replicas: Bounds { min: 1, max: 8, initial: 1 },
         monitors: Vec::new(),
         loops: vec![law("zeal", pid), law("caution", json!({}))],
