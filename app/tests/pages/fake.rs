@@ -76,7 +76,7 @@ pub fn job(id: &str, name: &str, phase: Phase) -> JobSummary {
         started_at: Some(now() - 60_000),
         ended_at: phase.ended().then(now),
         deadline_at: now() + 60_000,
-        items: Items { total: 100, waiting: 40, processing: 8, done: 50, dead: 2 },
+        items: Items { total: 100, waiting: 40, processing: 8, done: 50, dead: 2, ..Items::default() },
         replicas: ReplicaCounts { wanted: 9, running: 8, starting: 1, draining: 0 },
         service_p50_s: Some(1.2),
         service_p95_s: Some(3.4),
@@ -126,6 +126,8 @@ fn detail(summary: JobSummary) -> JobDetail {
         guards: vec!["bounds".to_owned()],
         why: "Nine replicas are enough.".to_owned(),
         revision: 1,
+        forecast: None,
+        drain: Vec::new(),
     };
     JobDetail {
         seq: 60,

@@ -32,7 +32,7 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
             "crash_per_replica_hour": crashes, "actuation_delay_s": delay_s, "speed": [[50, 0.5], [80, 2]],
             "available": [[0, 12], [40, 5], [70, 9]], "contention": {"cores": 8}
         });
-        Scenario::parse(&text.to_string()).unwrap()
+        Scenario::parse(&text.to_string()).expect("a drawn scenario is sound")
     })
 }
 

@@ -10,7 +10,7 @@ use crate::drivers::scenario;
 
 /// Replicas asked for at some seconds.
 fn asked<const N: usize>(peer: serde_json::Value, text: &str, seconds: [u64; N]) -> [u32; N] {
-    let peer: Peer = serde_json::from_value(peer).unwrap();
+    let peer: Peer = serde_json::from_value(peer).expect("a peer");
     let prepared = Prepared::new(scenario(text));
     let mut found = [0; N];
     let mut trace = |input: &control::control_loop::Input, _: &[control::control_loop::Effect]| {

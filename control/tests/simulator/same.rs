@@ -10,10 +10,10 @@ fn traced(number: u64) -> (String, String) {
     let job = grid::job(Set::Disturbed, grid::TUNING, number);
     let mut lines = String::new();
     let mut trace = |input: &control::control_loop::Input, effects: &[control::control_loop::Effect]| {
-        lines.push_str(&serde_json::to_string(&(input, effects)).unwrap());
+        lines.push_str(&serde_json::to_string(&(input, effects)).expect("plain data"));
     };
-    let result = run::simulate(&job.prepared, &PluginSpec::new("threshold", json!({})), Some(&mut trace)).unwrap();
-    (serde_json::to_string(&result).unwrap(), lines)
+    let result = run::simulate(&job.prepared, &PluginSpec::new("threshold", json!({})), Some(&mut trace)).expect("a law");
+    (serde_json::to_string(&result).expect("plain data"), lines)
 }
 
 #[test]

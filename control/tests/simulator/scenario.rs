@@ -24,7 +24,7 @@ const FULL: &str = r#"{ "schema": 1, "name": "heavy tail, half speed from minute
 const LEAST: &str = r#"{"items": {"count": 3, "service_s": {"constant": 1}}, "deadline_s": 60}"#;
 
 fn problems(text: &str) -> Vec<(String, String)> {
-    Scenario::parse(text).unwrap_err().into_iter().map(|error| (error.field, error.message)).collect()
+    Scenario::parse(text).expect_err("a wrong scenario").into_iter().map(|error| (error.field, error.message)).collect()
 }
 
 #[test]

@@ -110,10 +110,9 @@ impl<'a> Needs<'a> {
         let luck = self.z_sure * finish.item_sd_ms * libm::sqrt(unmended);
         let level = self.z_sure * finish.level_sd_ms * unmended;
         let reserve = libm::sqrt(luck * luck + level * level + end * end);
-        if self.known >= 1.0 || !self.blank {
-            if finish.bulk_ms * (1.0 + spare) + reserve > room {
-                return false;
-            }
+        let informed = self.known >= 1.0 || !self.blank;
+        if informed && finish.bulk_ms * (1.0 + spare) + reserve > room {
+            return false;
         }
         // The bad course, as replica milliseconds until the last take.
         let doubt = self.rest.belief().doubt;
