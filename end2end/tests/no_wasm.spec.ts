@@ -41,3 +41,24 @@ test("a good submission leads to the job's page", async ({ signedIn: page }) => 
   await submitted(page);
   await expect(page.getByRole("heading", { name: "By hand" })).toBeVisible();
 });
+
+test("a quote says beforehand what it takes, and offers what could be met", async ({ signedIn: page, server }) => {
+  await page.goto(`${server.url}/submit`);
+  const items = Array.from({ length: 1000 }, (_, place) => `item-${place}`).join("\n");
+  await fill(page, { ...GOOD, name: "By hand, quoted", "workload.items": items, "objective.deadline_s": "300", "objective.service_s": "6", "replicas.max": "20" });
+  const ask = () => page.getByRole("button", { name: /^Quote/ }).click();
+  const quote = page.locator("#quote");
+  await ask();
+  await expect(quote).toContainText("In time with only");
+  await picture(page, "quote");
+  await quote.getByRole("button", { name: /^Take/ }).click();
+  await expect(quote).toContainText(/In time with \d/);
+  await expect(quote.getByRole("button")).toHaveCount(0);
+  expect(Number(await field(page, "objective.deadline_s").inputValue())).toBeGreaterThan(300);
+  await field(page, "objective.service_s").fill("");
+  await ask();
+  await expect(quote).toContainText("Nobody said how long an item takes");
+  await expect(field(page, "workload.items")).toHaveValue(/item-999$/);
+  const jobs = (await (await server.api("/api/v1/jobs")).json()) as { jobs?: unknown[] };
+  expect(JSON.stringify(jobs)).not.toContain("By hand, quoted");
+});
