@@ -174,7 +174,7 @@ pub struct Items {
     pub processing: u64,
     pub done: u64,
     /// Attempts that failed so far; each such item waits again.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub failed: u64,
     /// Given up after too many attempts.
     pub dead: u64,
@@ -183,9 +183,8 @@ pub struct Items {
     pub open: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Items {

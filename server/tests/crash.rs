@@ -41,12 +41,14 @@ fn mains(job: &str) -> BTreeMap<String, usize> {
 /// A tick lasts a second; the one before the kill and the one after the start may each be nearly over, on a busy machine more.
 const SLACK_S: f64 = 3.0;
 
-/// The longest time between two points of the chart of done items, seconds.
-fn widest_hole_s(detail: &Value) -> f64 {
+/// The longest and the usual time between two points of the chart of done items, seconds.
+fn widest_hole_s(detail: &Value) -> (f64, f64) {
     let series = detail["series"].as_array().unwrap().iter().find(|series| series["name"] == "done").expect("there is a chart");
     let times: Vec<i64> = series["points"].as_array().unwrap().iter().filter_map(|point| point["at"].as_i64()).collect();
     assert!(5 < times.len(), "{} points", times.len());
-    times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1000.0).fold(0.0, f64::max)
+    let mut steps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1000.0).collect();
+    steps.sort_by(f64::total_cmp);
+    (steps[steps.len() - 1], steps[steps.len() / 2])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,8 +89,10 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_left_behind() {
         assert_eq!(detail["summary"]["items"]["done"], items, "{}", detail["summary"]);
         assert_eq!(detail["summary"]["items"]["total"], items, "{}", detail["summary"]);
         assert_eq!(processes_with(job), Vec::<i32>::new(), "processes are left behind");
-        let hole = widest_hole_s(&detail);
-        assert!(hole <= worst + SLACK_S, "the chart of {job} has a hole of {hole} s; the longest outage took {worst} s");
+        // A long chart comes in buckets of several seconds; an outage can empty those at both of its ends.
+        let (hole, bucket) = widest_hole_s(&detail);
+        let blurred = if bucket > 1.5 { 2.0 * bucket } else { 0.0 };
+        assert!(hole <= worst + SLACK_S + blurred, "the chart of {job} has a hole of {hole} s; the longest outage took {worst} s");
         widest = widest.max(hole);
     }
     let all = server.items(&jobs[0]).await;

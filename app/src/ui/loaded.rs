@@ -41,9 +41,7 @@ fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc
     });
     let fetch = move |(question, _)| async move {
         awaited.set(true);
-        let answer = ask(question).await;
-        awaited.try_set(false);
-        answer
+        ask(question).await
     };
     let answer = Resource::<Result<Answer, ApiError>, Json>::new_with_options(move || source.get(), fetch, false);
     view! {
@@ -51,7 +49,10 @@ fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc
             {move || {
                 let show = Arc::clone(&show);
                 Suspend::new(async move {
-                    match answer.await {
+                    let answer = answer.await;
+                    // Only now: a question that begins before its answer is drawn would be waited for instead.
+                    awaited.try_set(false);
+                    match answer {
                         Ok(answer) => show(answer),
                         Err(error) => view! { <Trouble error/> }.erase(),
                     }
