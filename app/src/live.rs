@@ -142,6 +142,7 @@ pub fn follow<T: DeserializeOwned + 'static>(
         let stream = StoredValue::new_local(Listener::open(&untrack(url), take));
         let (news, moved) = (StoredValue::new_local(None::<f64>), StoredValue::new_local(js_sys::Date::now()));
         let ticks = StoredValue::new_local(0_u32);
+        let away = StoredValue::new_local(false);
         let timer = set_interval_with_handle(
             move || {
                 let now = js_sys::Date::now();
@@ -155,9 +156,12 @@ pub fn follow<T: DeserializeOwned + 'static>(
                 }
                 ticks.update_value(|n| *n += 1);
                 let gone = stream.with_value(|s| s.as_ref().is_none_or(Listener::closed));
-                if asleep() {
+                // A browser opens six connections to a server at most: pages that nobody sees leave them to the others.
+                if asleep() || document().hidden() {
                     stream.set_value(None);
-                } else if gone && ticks.get_value().is_multiple_of(REOPEN_TICKS) {
+                    away.set_value(true);
+                } else if gone && (away.get_value() || ticks.get_value().is_multiple_of(REOPEN_TICKS)) {
+                    away.set_value(false);
                     stream.set_value(Listener::open(&untrack(url), take));
                 }
             },

@@ -163,3 +163,37 @@ test("while new rows are on their way, the old ones go on counting", async ({ si
     await page.unroute("**/api/fn/**");
   }
 });
+
+test("a page that nobody sees leaves its connection to others, and goes on without a hole", async ({ signedIn: page, server }) => {
+  const id = await start(server, TALKER);
+  await page.addInitScript(() => {
+    Object.defineProperty(document, "hidden", { get: () => (window as { away?: boolean }).away === true });
+    const streams = { open: 0 };
+    const Plain = window.EventSource;
+    window.EventSource = class extends Plain {
+      constructor(...all: ConstructorParameters<typeof EventSource>) {
+        super(...all);
+        streams.open += 1;
+      }
+      close() {
+        streams.open -= 1;
+        super.close();
+      }
+    };
+    Object.assign(window, { streams, loaded: Math.random() });
+  });
+  await page.goto(`${server.url}/jobs/${id}`);
+  await live(page);
+  const open = () => page.evaluate(() => (window as unknown as { streams: { open: number } }).streams.open);
+  const loaded = () => page.evaluate(() => (window as unknown as { loaded: number }).loaded);
+  const before = await loaded();
+  expect(await open()).toBe(1);
+  await page.evaluate(() => Object.assign(window, { away: true }));
+  await expect.poll(open).toBe(0);
+  const { items } = await server.summary(id);
+  await expect.poll(async () => (await server.summary(id)).items.done).toBeGreaterThan(items.done + 3);
+  await page.evaluate(() => Object.assign(window, { away: false }));
+  await expect.poll(open).toBe(1);
+  await live(page);
+  expect(await loaded()).toBe(before);
+});

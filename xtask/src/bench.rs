@@ -8,6 +8,10 @@ mod live;
 mod moments;
 mod page;
 mod pixel;
+#[cfg(feature = "queue")]
+mod queue;
+#[cfg(not(feature = "queue"))]
+#[path = "bench/queue_apart.rs"]
 mod queue;
 mod store;
 

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::setup::{Need, set_up};
 use crate::site;
-use crate::steps::{Outcome, Show, Steps};
+use crate::steps::{Outcome, Running, Show, Steps};
 use crate::tree::{cargo, root};
 
 /// How many steps `release` takes.
@@ -19,13 +19,18 @@ pub fn all() -> Result<()> {
     Ok(())
 }
 
-/// Everything that a server of people needs: browser part, page files, server.
+/// Everything that a server of people needs: browser part, page files, server. The server is built beside the
+/// browser part, whose last minute keeps one core only busy.
 pub fn release(steps: &mut Steps) -> Result<()> {
+    let server = Running::start(&mut cargo(&["build", "--release", "-p", "server", "-p", "mandelbrot"]))?;
     if !browser_part(steps)?.ok {
         bail!("the browser part could not be built");
     }
     page_files(steps)?;
-    steps.must("server", &mut cargo(&["build", "--release", "-p", "server", "-p", "mandelbrot"]))
+    if !steps.finish("server", server, Show::Progress)?.ok {
+        bail!("the server could not be built");
+    }
+    Ok(())
 }
 
 /// The WebAssembly, in its own target folder: a build of the server beside it would wait for the lock.

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stderr};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,21 +53,18 @@ impl Steps {
     /// # Errors
     /// Only when the command cannot be started.
     pub fn run(&mut self, title: &str, command: &mut Command, show: Show) -> Result<Outcome> {
-        let line = self.next(title);
-        let program = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("could not start {program}"))?;
-        let (send, lines) = channel();
-        let readers = [child.stdout.take().map(|out| forward(out, send.clone())), child.stderr.take().map(|err| forward(err, send))];
+        let running = Running::start(command)?;
+        self.finish(title, running, show)
+    }
+
+    /// Shows a command that was started before as a step of its own, until it has ended.
+    pub fn finish(&mut self, title: &str, mut running: Running, show: Show) -> Result<Outcome> {
+        let line = Line { begun: running.begun, ..self.next(title) };
         let mut kept = VecDeque::new();
         let mut status = String::new();
-        let mut told = line.begun;
+        let mut told = Instant::now();
         loop {
-            match lines.recv_timeout(Duration::from_millis(500)) {
+            match running.lines.recv_timeout(Duration::from_millis(500)) {
                 Ok(text) if is_progress(&text) => text.trim().clone_into(&mut status),
                 Ok(text) => {
                     if show == Show::Output {
@@ -88,10 +85,7 @@ impl Steps {
                 self.show(&format!("{} … {} so far  {status}", line.head, words(line.begun.elapsed())));
             }
         }
-        for reader in readers.into_iter().flatten() {
-            let _ = reader.join();
-        }
-        let ok = child.wait().with_context(|| format!("could not wait for {program}"))?.success();
+        let ok = running.child.wait().context("could not wait for a command")?.success();
         if !ok && show == Show::Progress {
             self.clear();
             for text in &kept {
@@ -156,12 +150,51 @@ impl Steps {
     }
 }
 
+/// A command under way; its output waits to be shown. Ended when it is dropped before its end.
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    begun: Instant,
+}
+
+impl Running {
+    /// # Errors
+    /// The program cannot be started.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let begun = Instant::now();
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("could not start {program}"))?;
+        let (send, lines) = channel();
+        if let Some(out) = child.stdout.take() {
+            forward(out, send.clone());
+        }
+        if let Some(err) = child.stderr.take() {
+            forward(err, send);
+        }
+        Ok(Self { child, lines, begun })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
 struct Line {
     head: String,
     begun: Instant,
 }
 
-fn forward(from: impl Read + Send + 'static, to: Sender<String>) -> thread::JoinHandle<()> {
+fn forward(from: impl Read + Send + 'static, to: Sender<String>) {
     thread::spawn(move || {
         let mut reader = BufReader::new(from);
         let mut bytes = Vec::new();
@@ -172,7 +205,7 @@ fn forward(from: impl Read + Send + 'static, to: Sender<String>) -> thread::Join
                 return;
             }
         }
-    })
+    });
 }
 
 /// Lines by which cargo says what it is at.

@@ -36,8 +36,12 @@ pub fn test() -> Result<()> {
 
     // Its own tools.
     sum.check(&steps.run("format of xtask", &mut cargo(&["fmt", "--manifest-path", "xtask/Cargo.toml", "--check"]), Show::Progress)?);
-    sum.check(&steps.run("lints of xtask", cargo(&["clippy"]).args(XTASK).arg("--all-targets").args(lints), Show::Progress)?);
-    sum.tests(&steps.run("tests of xtask", cargo(&["test"]).args(XTASK), Show::Output)?);
+    sum.check(&steps.run(
+        "lints of xtask",
+        cargo(&["clippy"]).args(XTASK).args(["--all-targets", "--all-features"]).args(lints),
+        Show::Progress,
+    )?);
+    sum.tests(&steps.run("tests of xtask", cargo(&["test"]).args(XTASK).arg("--all-features"), Show::Output)?);
 
     sum.check(&steps.run("types of the browser tests", &mut npx("tsc"), Show::Progress)?);
 

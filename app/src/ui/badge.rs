@@ -1,4 +1,4 @@
-//! Whether what is shown is fresh: `live · 0.3 s`, or for how long nothing came.
+//! Whether what is shown is fresh: `live · 1 s` (not older than that), or for how long nothing came.
 
 use leptos::prelude::*;
 
@@ -7,12 +7,16 @@ use super::{erase::Erase, words};
 /// Above this many seconds without news the page says that it is stale.
 const STALE_S: f64 = 5.0;
 
+/// How much later than every second news may come. Whole seconds only: a text that changes all the time
+/// is read by nobody, and every change makes the browser paint the page.
+const LATE_S: f64 = 0.5;
+
 /// What the badge says. `None` before the first news.
 pub fn said(age_s: Option<f64>, ended: bool) -> (&'static str, String) {
     match age_s {
         _ if ended => ("ended", "ended".to_owned()),
         None => ("waiting", "connecting".to_owned()),
-        Some(age) if age < STALE_S => ("live", format!("live · {age:.1} s")),
+        Some(age) if age < STALE_S => ("live", format!("live · {} s", (age - LATE_S).ceil().max(1.0))),
         Some(age) => ("stale", format!("no news for {}", words::duration(age))),
     }
 }
@@ -34,7 +38,9 @@ mod tests {
 
     #[test]
     fn silence_is_never_shown_as_fresh() {
-        assert_eq!(said(Some(0.31), false), ("live", "live · 0.3 s".to_owned()));
+        assert_eq!(said(Some(0.31), false), ("live", "live · 1 s".to_owned()));
+        assert_eq!(said(Some(1.2), false), ("live", "live · 1 s".to_owned()));
+        assert_eq!(said(Some(2.6), false), ("live", "live · 3 s".to_owned()));
         assert_eq!(said(Some(12.0), false).0, "stale");
         assert_eq!(said(None, false).0, "waiting");
         assert_eq!(said(Some(90.0), true).0, "ended");
