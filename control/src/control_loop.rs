@@ -8,7 +8,7 @@ use crate::controllers::{self, Law};
 use crate::decision::{Decision, Wish};
 use crate::guard::{self, Guarded};
 use crate::observation::Observation;
-use crate::plugin::{FieldError, PluginSpec};
+use crate::plugin::{FieldError, PluginSpec, sentences};
 use crate::victims;
 
 /// A move that nobody answered for so long is given up, so that a lost answer holds no loop for ever.
@@ -295,12 +295,11 @@ impl ControlLoop {
         match self.law.retune(params) {
             Ok(()) => self.revision = revision,
             Err(errors) => {
-                let problems: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
                 let text = format!(
                     "Loop {}: revision {revision} was not accepted, revision {} stays: {}.",
                     self.name,
                     self.revision,
-                    problems.join("; ")
+                    sentences(&errors)
                 );
                 effects.push(Effect::Note { text });
             }

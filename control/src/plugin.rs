@@ -1,6 +1,8 @@
 //! The one shape of every plugin: a kind, a params struct that declares its own check, schema and form.
 //! Stored as `{"kind", "params"}`, so that removing a plugin never makes an old job unreadable.
 
+use std::fmt;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -64,6 +66,17 @@ impl FieldError {
         };
         self
     }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() { to.write_str(&self.message) } else { write!(to, "{} {}", self.field, self.message) }
+    }
+}
+
+/// All problems in one line.
+pub fn sentences(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// What a form, a tuning panel or a docs page needs to know of one plugin.

@@ -24,8 +24,6 @@ pub struct Rest<'a> {
     startup_ms: f64,
     /// Busy time over useful time.
     waste: f64,
-    /// Replicas asked for that cannot be seen yet.
-    hidden: f64,
     /// Whether items take so equally long that they end in waves.
     even: bool,
 }
@@ -73,14 +71,13 @@ impl<'a> Rest<'a> {
                 ReplicaState::Busy | ReplicaState::Draining => {}
             }
         }
-        let hidden = (f64::from(seen.allocated()) - free_in.len() as f64).max(0.0);
         let mean_free_in = if free_in.is_empty() { 0.0 } else { free_in.iter().sum::<f64>() / free_in.len() as f64 };
         let even = belief.sd < 0.3;
         if even {
             free_in.sort_unstable_by(f64::total_cmp);
         }
         let each = seen.in_flight.len() as f64 / ages.len().max(1) as f64;
-        Self { tables, belief, waiting: seen.items.waiting as f64, free_in, mean_free_in, ages, each, startup_ms, waste, hidden, even }
+        Self { tables, belief, waiting: seen.items.waiting as f64, free_in, mean_free_in, ages, each, startup_ms, waste, even }
     }
 
     /// The finish with `replicas` from now on.
@@ -174,10 +171,6 @@ impl<'a> Rest<'a> {
 
     pub fn waiting(&self) -> f64 {
         self.waiting
-    }
-
-    pub fn hidden(&self) -> f64 {
-        self.hidden
     }
 
     pub fn belief(&self) -> &Belief {

@@ -5,8 +5,10 @@ use std::io::{self, BufRead, Write};
 
 use clap::Args;
 use control::control_loop::{ControlLoop, Input};
-use control::plugin::{FieldError, PluginSpec};
+use control::plugin::{FieldError, PluginSpec, sentences};
 use serde_json::{Value, json};
+
+use super::input::{self, InputError};
 
 /// A longer line is no observation.
 const LONGEST_LINE: u64 = 16 << 20;
@@ -30,10 +32,8 @@ pub struct LawArgs {
 pub enum LawError {
     #[error("{0}")]
     Start(String),
-    #[error("could not read {0}")]
-    Argument(String, #[source] io::Error),
-    #[error("{0} is no JSON")]
-    Json(String, #[source] serde_json::Error),
+    #[error(transparent)]
+    Input(#[from] InputError),
     #[error("the pipe broke")]
     Pipe(#[from] io::Error),
 }
@@ -41,8 +41,8 @@ pub enum LawError {
 /// # Errors
 /// A law that cannot start from what was given, or a pipe that breaks. Bad lines are answered, not returned.
 pub fn run(args: &LawArgs) -> Result<(), LawError> {
-    let params = argument(&args.params)?;
-    let memory = args.memory.as_deref().map(argument).transpose()?;
+    let params = input::argument(&args.params)?;
+    let memory = args.memory.as_deref().map(input::argument).transpose()?;
     let spec = PluginSpec::new(&args.kind, params);
     let mut control = ControlLoop::new("pipe", &spec, 1, memory).map_err(|errors| LawError::Start(sentences(&errors)))?;
 
@@ -118,16 +118,4 @@ fn check(input: &Input) -> Result<(), FieldError> {
         }
     }
     Ok(())
-}
-
-fn argument(text: &str) -> Result<Value, LawError> {
-    let content = match text.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| LawError::Argument(path.to_owned(), error))?,
-        None => text.to_owned(),
-    };
-    serde_json::from_str(&content).map_err(|error| LawError::Json(text.to_owned(), error))
-}
-
-fn sentences(errors: &[FieldError]) -> String {
-    errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect::<Vec<_>>().join("; ")
 }

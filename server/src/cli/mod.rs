@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 pub mod bench;
+mod input;
 pub mod law;
 pub mod link;
 pub mod queue;

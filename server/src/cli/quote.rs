@@ -1,14 +1,14 @@
 //! `asperathos quote FILE`: whether a submission's goal can be met and what it takes, without a server.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use app::form::submitted::Quoted;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::manager::quote;
-use crate::manager::submission;
+use super::input::{self, InputError};
+use crate::manager::{quote, submission};
 
 #[derive(Debug, Args)]
 pub struct QuoteArgs {
@@ -24,18 +24,8 @@ pub struct QuoteArgs {
 
 #[derive(Debug, thiserror::Error)]
 pub enum QuoteError {
-    #[error("could not read {file}")]
-    Read {
-        file: String,
-        #[source]
-        cause: std::io::Error,
-    },
-    #[error("{file} is not JSON")]
-    Json {
-        file: String,
-        #[source]
-        cause: serde_json::Error,
-    },
+    #[error(transparent)]
+    Input(#[from] InputError),
     #[error("the submission would be refused:\n{0}")]
     Refused(String),
     #[error("{0}")]
@@ -45,23 +35,15 @@ pub enum QuoteError {
 }
 
 pub async fn run(args: QuoteArgs) -> Result<(), QuoteError> {
-    let name = args.file.display().to_string();
-    let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|cause| QuoteError::Read { file: path.display().to_string(), cause });
-    let text = if name == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text).map_err(|cause| QuoteError::Read { file: name.clone(), cause })?
-    } else {
-        read(&args.file)?
-    };
-    let mut body: Value = serde_json::from_str(&text).map_err(|cause| QuoteError::Json { file: name, cause })?;
+    let mut body = input::json(&args.file)?;
     if let Some(items) = &args.items {
-        body["workload"] = json!({ "source": "inline", "items": read(items)? });
+        body["workload"] = json!({ "source": "inline", "items": input::text(items)? });
     }
     let spec = submission::parse(&body).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(|error| format!("  {} {}", error.field, error.message)).collect();
+        let lines: Vec<_> = errors.iter().map(|error| format!("  {error}")).collect();
         QuoteError::Refused(lines.join("\n"))
     })?;
-    let answer = quote::of(&spec, quote::typed(&spec.workload));
+    let answer = quote::of(&spec, None).await;
     let mut output = std::io::stdout().lock();
     match &answer {
         Quoted::Unknown { why } => Err(QuoteError::Unknown(why.clone())),

@@ -1,18 +1,20 @@
 //! `asperathos simulate`: jobs from scenario files, each under a law, event by event and without a server.
 
 use std::fs::File;
-use std::io::{BufWriter, Read as _, Write as _};
-use std::path::PathBuf;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use control::control_loop::{Effect, Input};
-use control::plugin::{FieldError, PluginSpec};
+use control::plugin::{FieldError, PluginSpec, sentences};
 use control::simulator::report::list;
 use control::simulator::run::{self, Prepared};
 use control::simulator::scenario::Scenario;
 use control::simulator::score::RunResult;
 use serde::Serialize;
 use serde_json::Value;
+
+use super::input::{self, InputError};
 
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
@@ -44,20 +46,18 @@ enum Format {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
-    #[error("could not read {path}")]
-    Read { path: String, source: std::io::Error },
+    #[error(transparent)]
+    Input(#[from] InputError),
     #[error("{path}: {problems}")]
     Scenario { path: String, problems: String },
     #[error("{0}")]
     Scenarios(String),
-    #[error("--params must be JSON: {0}")]
-    Params(serde_json::Error),
     #[error("could not write {path}")]
     Write { path: String, source: std::io::Error },
 }
 
 pub fn run(args: &SimulateArgs) -> Result<(), SimulateError> {
-    let params = args.params.as_deref().map(params).transpose()?;
+    let params = args.params.as_deref().map(input::argument).transpose()?;
     let mut trace = args.trace.as_ref().map(Trace::create).transpose()?;
     // All are read before one is run: all problems come at once.
     let scenarios: Vec<_> = args.scenarios.iter().map(|path| scenario(args, params.as_ref(), path)).collect();
@@ -75,7 +75,7 @@ pub fn run(args: &SimulateArgs) -> Result<(), SimulateError> {
             }
         };
         let tell = args.trace.is_some().then_some(&mut tell as run::Trace<'_>);
-        let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name, problems: problems_of(&errors) };
+        let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name, problems: sentences(&errors) };
         results.push(run::simulate(&prepared, &spec, tell).map_err(wrong)?);
     }
     trace.map_or(Ok(()), Trace::close)?;
@@ -83,10 +83,10 @@ pub fn run(args: &SimulateArgs) -> Result<(), SimulateError> {
 }
 
 /// One scenario file with what the command line puts in place of its own.
-fn scenario(args: &SimulateArgs, params: Option<&Value>, path: &PathBuf) -> Result<Scenario, SimulateError> {
+fn scenario(args: &SimulateArgs, params: Option<&Value>, path: &Path) -> Result<Scenario, SimulateError> {
     let name = path.display().to_string();
-    let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name.clone(), problems: problems_of(&errors) };
-    let mut scenario = Scenario::parse(&read(path)?).map_err(wrong)?;
+    let wrong = |errors: Vec<FieldError>| SimulateError::Scenario { path: name.clone(), problems: sentences(&errors) };
+    let mut scenario = Scenario::parse(&input::text(path)?).map_err(wrong)?;
     if scenario.name.is_empty() {
         scenario.name = path.file_stem().map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
     }
@@ -98,30 +98,6 @@ fn scenario(args: &SimulateArgs, params: Option<&Value>, path: &PathBuf) -> Resu
         scenario.controller.params = params.clone();
     }
     Ok(scenario)
-}
-
-fn params(text: &str) -> Result<Value, SimulateError> {
-    let text = match text.strip_prefix('@') {
-        Some(path) => read(&PathBuf::from(path))?,
-        None => text.to_owned(),
-    };
-    serde_json::from_str(&text).map_err(SimulateError::Params)
-}
-
-fn read(path: &PathBuf) -> Result<String, SimulateError> {
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        File::open(path).and_then(|mut file| file.read_to_string(&mut text))
-    };
-    read.map_err(|source| SimulateError::Read { path: path.display().to_string(), source })?;
-    Ok(text)
-}
-
-fn problems_of(errors: &[FieldError]) -> String {
-    let lines: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message).trim().to_owned()).collect();
-    lines.join("; ")
 }
 
 fn print(results: &[RunResult], format: Format) -> std::io::Result<()> {

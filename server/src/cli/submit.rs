@@ -1,12 +1,13 @@
 //! `asperathos submit FILE`: sends a JSON submission to a running server and prints the job's id.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::Value;
 
+use super::input::{self, InputError};
 use crate::config;
 
 #[derive(Debug, Args)]
@@ -26,18 +27,8 @@ pub struct SubmitArgs {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    #[error("could not read {file}")]
-    Read {
-        file: String,
-        #[source]
-        cause: std::io::Error,
-    },
-    #[error("{file} is not JSON")]
-    Json {
-        file: String,
-        #[source]
-        cause: serde_json::Error,
-    },
+    #[error(transparent)]
+    Input(#[from] InputError),
     #[error("could not reach the server at {server}")]
     Reach {
         server: SocketAddr,
@@ -51,24 +42,14 @@ pub enum SubmitError {
 }
 
 pub async fn run(args: SubmitArgs) -> Result<(), SubmitError> {
-    let name = args.file.display().to_string();
-    let text = if name == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(&args.file)
-    };
-    let text = text.map_err(|cause| SubmitError::Read { file: name.clone(), cause })?;
-    let mut body: Value = serde_json::from_str(&text).map_err(|cause| SubmitError::Json { file: name, cause })?;
-    let token_file = config::admin_token_file(&args.data);
-    let token =
-        std::fs::read_to_string(&token_file).map_err(|cause| SubmitError::Read { file: token_file.display().to_string(), cause })?;
+    let mut body = input::json(&args.file)?;
+    let token = input::text(&config::admin_token_file(&args.data))?;
     let client = reqwest::Client::new();
     let reach = |cause| SubmitError::Reach { server: args.server, cause };
     let post = |path: &str| client.post(format!("http://{}{path}", args.server)).bearer_auth(token.trim());
 
     if let Some(items) = &args.items {
-        let read = |cause| SubmitError::Read { file: items.display().to_string(), cause };
+        let read = |cause| InputError::Read { file: items.display().to_string(), cause };
         let file = tokio::fs::File::open(items).await.map_err(read)?;
         let sent = post("/api/v1/uploads").body(reqwest::Body::from(file)).send().await.map_err(reach)?;
         let (ok, answer) = (sent.status().is_success(), sent.text().await.map_err(reach)?);

@@ -5,29 +5,22 @@ use std::path::Path;
 use app::form::submitted::Quoted;
 use control::controllers::deadline::quote::{Ask, quote};
 use control::controllers::deadline::{Deadline, Params};
-use control::job::{JobSpec, Workload};
+use control::job::JobSpec;
 use control::observation::Hints;
 use control::plugin::Plugin as _;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use super::Manager;
+use super::{Manager, workload};
+use crate::words::chain;
 
 impl Manager {
     /// The quote for a checked submission, or why there is none.
     pub async fn quote(&self, spec: &JobSpec) -> Quoted {
-        let items = match &spec.workload {
-            Workload::Upload { upload } => match lines(&self.uploads().join(upload)).await {
-                Ok(items) => Some(items),
-                Err(error) => return Quoted::Unknown { why: format!("The items could not be counted: {error}.") },
-            },
-            other => typed(other),
-        };
-        of(spec, items)
+        of(spec, Some(&self.uploads())).await
     }
 }
 
-/// The quote for a submission of so many items.
-pub fn of(spec: &JobSpec, items: Option<u64>) -> Quoted {
+/// The same where uploads lie elsewhere, or nowhere.
+pub async fn of(spec: &JobSpec, uploads: Option<&Path>) -> Quoted {
     let unknown = |why: &str| Quoted::Unknown { why: why.to_owned() };
     let Some(law) = spec.loops.iter().find(|one| one.controller.kind == Deadline::KIND) else {
         return unknown("Only the law “Deadline” can foretell a finish; none of the loops has it.");
@@ -40,8 +33,10 @@ pub fn of(spec: &JobSpec, items: Option<u64>) -> Quoted {
             "Nobody said how long an item takes: fill in “An item takes about” (objective.service_s), even with a rough guess.",
         );
     };
-    let Some(items) = items else {
-        return unknown("How many items there are is known only when they are fetched; type them or send a file.");
+    let items = match workload::count(&spec.workload, uploads).await {
+        Ok(Some(items)) => items,
+        Ok(None) => return unknown("How many items there are is known only when they are fetched; type them or send a file."),
+        Err(error) => return unknown(&format!("The items could not be counted: {}.", chain(&error))),
     };
     let ask = Ask {
         items,
@@ -54,19 +49,4 @@ pub fn of(spec: &JobSpec, items: Option<u64>) -> Quoted {
         Some(quote) => Quoted::Quote { items, quote },
         None => unknown("There are no items."),
     }
-}
-
-/// Items that stand in the submission itself, counted as they will be loaded.
-pub fn typed(workload: &Workload) -> Option<u64> {
-    let Workload::Inline { items } = workload else { return None };
-    Some(items.lines().filter(|line| !line.is_empty()).count() as u64)
-}
-
-async fn lines(file: &Path) -> std::io::Result<u64> {
-    let mut lines = BufReader::new(tokio::fs::File::open(file).await?).split(b'\n');
-    let mut count = 0;
-    while let Some(line) = lines.next_segment().await? {
-        count += u64::from(!matches!(line.as_slice(), b"" | b"\r"));
-    }
-    Ok(count)
 }

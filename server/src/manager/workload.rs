@@ -94,10 +94,7 @@ pub async fn load(workload: &Workload, uploads: &Path, queue: &Queue) -> Result<
     match workload {
         Workload::Inline { items } => lines(items.as_bytes(), queue).await?,
         Workload::Upload { upload } => {
-            let file = tokio::fs::File::open(upload_file(uploads, upload))
-                .await
-                .map_err(|cause| WorkloadError::Upload { upload: upload.clone(), cause })?;
-            lines(BufReader::with_capacity(1 << 16, file), queue).await?;
+            lines(opened(uploads, upload).await?, queue).await?;
         }
         Workload::Url { url } => fetch(url, queue).await?,
     }
@@ -139,39 +136,87 @@ async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
     lines(StreamReader::new(body), queue).await
 }
 
-/// Splits on LF. The last line counts with or without its LF; a CR at the end of a line and empty lines are dropped.
-async fn lines(reader: impl AsyncBufRead, queue: &Queue) -> Result<(), WorkloadError> {
-    let mut reader = std::pin::pin!(reader);
-    let (mut line, mut bytes, mut items) = (0_u64, 0_u64, 0_u64);
+async fn lines(reader: impl AsyncBufRead + Unpin, queue: &Queue) -> Result<(), WorkloadError> {
+    let mut items = Items::of(reader);
     let mut lot = Lot::default();
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        line += 1;
-        let limited = &mut tokio::io::AsyncReadExt::take(&mut reader, ITEM_LIMIT as u64 + 2);
-        let read = limited.read_until(b'\n', &mut buffer).await.map_err(|cause| WorkloadError::Read { line, cause })?;
-        bytes += read as u64;
-        let text = buffer.strip_suffix(b"\n").unwrap_or(&buffer);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        // Editors of some systems begin files with a byte-order mark; it is no part of the first item.
-        let text = if line == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
-        if text.len() > ITEM_LIMIT {
-            return Err(WorkloadError::LongItem { line });
-        }
-        if !text.is_empty() {
-            lot.add(text);
-            items += 1;
-        }
-        if items > ITEMS_LIMIT || bytes > BYTES_LIMIT {
-            return Err(WorkloadError::TooMany);
-        }
-        if lot.is_full() || read == 0 {
+    while let Some(item) = items.next().await? {
+        lot.add(item);
+        if lot.is_full() {
             queue.append(&std::mem::take(&mut lot).items)?;
             tokio::task::yield_now().await;
         }
-        if read == 0 {
-            return Ok(());
+    }
+    queue.append(&lot.items)?;
+    Ok(())
+}
+
+/// How many items a workload has; `None` when that is known only by fetching it, or where no uploads are.
+pub async fn count(workload: &Workload, uploads: Option<&Path>) -> Result<Option<u64>, WorkloadError> {
+    match (workload, uploads) {
+        (Workload::Inline { items }, _) => Items::of(items.as_bytes()).count().await.map(Some),
+        (Workload::Upload { upload }, Some(uploads)) => Items::of(opened(uploads, upload).await?).count().await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+async fn opened(uploads: &Path, upload: &str) -> Result<BufReader<tokio::fs::File>, WorkloadError> {
+    let file = tokio::fs::File::open(upload_file(uploads, upload)).await;
+    file.map(|file| BufReader::with_capacity(1 << 16, file)).map_err(|cause| WorkloadError::Upload { upload: upload.to_owned(), cause })
+}
+
+/// The items of a text. Splits on LF. The last line counts with or without its LF; a CR at the end of a line and
+/// empty lines are dropped.
+struct Items<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    line: u64,
+    bytes: u64,
+    items: u64,
+}
+
+impl<R: AsyncBufRead + Unpin> Items<R> {
+    fn of(reader: R) -> Self {
+        Self { reader, buffer: Vec::new(), line: 0, bytes: 0, items: 0 }
+    }
+
+    /// The next item, until there are no more.
+    async fn next(&mut self) -> Result<Option<&[u8]>, WorkloadError> {
+        loop {
+            self.buffer.clear();
+            self.line += 1;
+            let line = self.line;
+            let limited = &mut tokio::io::AsyncReadExt::take(&mut self.reader, ITEM_LIMIT as u64 + 2);
+            let read = limited.read_until(b'\n', &mut self.buffer).await.map_err(|cause| WorkloadError::Read { line, cause })?;
+            self.bytes += read as u64;
+            let text = self.text();
+            if text.len() > ITEM_LIMIT {
+                return Err(WorkloadError::LongItem { line });
+            }
+            self.items += u64::from(!text.is_empty());
+            if self.items > ITEMS_LIMIT || self.bytes > BYTES_LIMIT {
+                return Err(WorkloadError::TooMany);
+            }
+            if !text.is_empty() {
+                return Ok(Some(&self.buffer[text]));
+            }
+            if read == 0 {
+                return Ok(None);
+            }
         }
+    }
+
+    /// Where in the buffer the line's own text is.
+    fn text(&self) -> std::ops::Range<usize> {
+        let text = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        // Editors of some systems begin files with a byte-order mark; it is no part of the first item.
+        let marked = self.line == 1 && text.starts_with(BYTE_ORDER_MARK);
+        if marked { BYTE_ORDER_MARK.len()..text.len() } else { 0..text.len() }
+    }
+
+    async fn count(mut self) -> Result<u64, WorkloadError> {
+        while self.next().await?.is_some() {}
+        Ok(self.items)
     }
 }
 

@@ -6,8 +6,7 @@ use crate::prediction::normal;
 
 use super::Params;
 
-/// Of the course without luck, what a later move cannot mend is kept in reserve; so is this share of a second
-/// allocation's room, for beliefs err.
+/// A bad course is prepared for as long as all that can be had would do it in this share of the time.
 const ROOM: f64 = 0.9;
 
 /// The same when nobody said how long items take: then a look first.

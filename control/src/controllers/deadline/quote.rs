@@ -52,9 +52,9 @@ pub fn quote(params: &Params, ask: &Ask) -> Option<Quote> {
     if ask.hints.is_empty() || ask.items == 0 {
         return None;
     }
-    let Look { replicas, forecast } = look(params, ask);
+    let (replicas, forecast) = look(params, ask);
     let sure = forecast.p_meet >= ask.confidence;
-    let enough = |other: Ask| look(params, &other).forecast.p_meet >= ask.confidence;
+    let enough = |other: Ask| look(params, &other).1.p_meet >= ask.confidence;
     let (later_ms, more) = if sure {
         (None, None)
     } else {
@@ -67,12 +67,8 @@ pub fn quote(params: &Params, ask: &Ask) -> Option<Quote> {
     Some(Quote { replicas, forecast, sure, later_ms, more })
 }
 
-struct Look {
-    replicas: u32,
-    forecast: Forecast,
-}
-
-fn look(params: &Params, ask: &Ask) -> Look {
+/// The law's first look: the fewest replicas that are enough, and the forecast with them.
+fn look(params: &Params, ask: &Ask) -> (u32, Forecast) {
     let seen = Observation {
         deadline_ms: Some(ask.deadline_ms),
         confidence: ask.confidence,
@@ -87,7 +83,7 @@ fn look(params: &Params, ask: &Ask) -> Look {
     let rest = Rest::new(&seen, service.tables(), belief, startup_ms, 1.0);
     let needs = Needs::new(params, &seen, ask.deadline_ms, &rest, startup_ms, 0.0);
     let replicas = needs.least(0.0);
-    Look { replicas, forecast: forecast(params, &Course::default(), &seen, &needs, replicas, false) }
+    (replicas, forecast(params, &Course::default(), &seen, &needs, replicas, false))
 }
 
 /// The least number above `low`, up to `high`, that is enough, to within a hundredth; what is enough stays so above it.

@@ -29,7 +29,6 @@ pub struct Summary {
     pub moves_mean: f64,
     pub reversals_mean: f64,
     pub reversals_p95: f64,
-    pub lost_work_s: f64,
     pub items_lost: u64,
     pub forecasts: [Forecasts; SHARES.len()],
     /// Said that the deadline cannot be met.
@@ -68,7 +67,6 @@ impl Summary {
             moves_mean: mean(|result| f64::from(result.moves)),
             reversals_mean: mean(|result| f64::from(result.reversals)),
             reversals_p95: p95(|result| f64::from(result.reversals)),
-            lost_work_s: results().map(|result| result.lost_work_s).sum(),
             items_lost: results().map(|result| result.items_lost).sum(),
             forecasts: SHARES.map(|share| forecasts(outcomes, share)),
             announced: results().filter(|result| result.announced_ms.is_some()).count(),

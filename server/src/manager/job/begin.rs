@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use app::backend::JobCommand;
 use control::job::Phase;
+use control::plugin::sentences;
 use tokio::sync::mpsc;
 
 use super::{JobError, Task, drain_s};
@@ -109,9 +110,9 @@ impl Task {
             replicas.want(wanted, drain_s(&row));
         }
         let (views, memories) = (store.loops(&row.id).await?, store.memories(&row.id).await?);
-        let loops = Loops::new(&row.spec.loops, &views, &memories).map_err(|errors| JobError::Setup(listed(&errors)))?;
+        let loops = Loops::new(&row.spec.loops, &views, &memories).map_err(|errors| JobError::Setup(sentences(&errors)))?;
         let monitors =
-            row.spec.monitors.iter().map(monitor::build).collect::<Result<_, _>>().map_err(|errors| JobError::Setup(listed(&errors)))?;
+            row.spec.monitors.iter().map(monitor::build).collect::<Result<_, _>>().map_err(|errors| JobError::Setup(sentences(&errors)))?;
         if row.phase == Phase::Created {
             store.set_phase(&row.id, Phase::Running, None, now_ms()).await?;
             row = store.job(&row.id).await?.unwrap_or(row);
@@ -140,9 +141,4 @@ impl Task {
             told_done,
         })
     }
-}
-
-fn listed(errors: &[control::plugin::FieldError]) -> String {
-    let lines: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
-    lines.join("; ")
 }
