@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::input::{self, InputError};
+use crate::words::chain;
 
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
@@ -61,7 +62,7 @@ pub fn run(args: &SimulateArgs) -> Result<(), SimulateError> {
     let mut trace = args.trace.as_ref().map(Trace::create).transpose()?;
     // All are read before one is run: all problems come at once.
     let scenarios: Vec<_> = args.scenarios.iter().map(|path| scenario(args, params.as_ref(), path)).collect();
-    let problems: Vec<_> = scenarios.iter().filter_map(|read| read.as_ref().err()).map(ToString::to_string).collect();
+    let problems: Vec<_> = scenarios.iter().filter_map(|read| read.as_ref().err()).map(|error| chain(error)).collect();
     if !problems.is_empty() {
         return Err(SimulateError::Scenarios(problems.join("\n")));
     }
