@@ -22,7 +22,10 @@ use crate::{
         tabs::{Tab, Tabs},
     },
     live::JobLive,
-    ui::{erase::Erase, loaded::loaded},
+    ui::{
+        erase::Erase,
+        loaded::{asking, loaded},
+    },
 };
 
 /// `/jobs/:id?tab=…`.
@@ -41,17 +44,19 @@ pub fn Job() -> impl IntoView {
 
 #[component]
 fn Whole(page: JobPage) -> impl IntoView {
+    // A name does not change. As a closure the title would be asked for after a server's page is drawn and gone.
+    let name = page.detail.summary.name.clone();
     let live = JobLive::new(page);
     live.follow();
     provide_context(live);
     let query = use_query_map();
     let tab = Memo::new(move |_| Tab::from_word(query.read().get("tab").as_deref()));
     view! {
-        <Title text=move || live.summary.read().name.clone()/>
+        <Title text=name/>
         <Header/>
         <Facts/>
         <Tabs tab/>
-        {move || match tab.get() {
+        {asking(move || match tab.get() {
             Tab::Live => view! { <LiveTab/> }.erase(),
             Tab::Decisions => view! { <Decisions/> }.erase(),
             Tab::Replicas => view! { <Replicas/> }.erase(),
@@ -59,7 +64,7 @@ fn Whole(page: JobPage) -> impl IntoView {
             Tab::Results => view! { <Results/> }.erase(),
             Tab::Logs => view! { <Logs/> }.erase(),
             Tab::Configuration => view! { <Configuration/> }.erase(),
-        }}
+        })}
     }
     .erase()
 }

@@ -46,9 +46,9 @@ fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc
     let answer = Resource::<Result<Answer, ApiError>, Json>::new_with_options(move || source.get(), fetch, false);
     view! {
         <Transition fallback=|| view! { <p class="body muted">"Loading…"</p> }.erase()>
-            {move || {
+            {asking(move || {
                 let show = Arc::clone(&show);
-                Suspend::new(async move {
+                let drawn = async move {
                     let answer = answer.await;
                     // Only now: a question that begins before its answer is drawn would be waited for instead.
                     awaited.try_set(false);
@@ -56,11 +56,20 @@ fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc
                         Ok(answer) => show(answer),
                         Err(error) => view! { <Trouble error/> }.erase(),
                     }
-                })
-            }}
+                };
+                Suspend::new(drawn).into_any()
+            })}
         </Transition>
     }
     .erase()
+}
+
+/// A part that may ask questions of its own, drawn anew in the browser when its signals change.
+///
+/// The server draws it once. As a closure it would be drawn as often as Leptos looks for open questions, each time with
+/// new questions under new numbers, and the browser would take the page over with answers that it does not show.
+pub fn asking(part: impl Fn() -> AnyView + Send + Sync + 'static) -> AnyView {
+    if cfg!(feature = "ssr") { part() } else { part.into_any() }
 }
 
 /// Reads as server functions and live streams do, from bytes: serde_json compiles every type once more for another source.
