@@ -12,6 +12,7 @@ mod manager;
 mod monitor;
 mod platform;
 mod queue;
+mod recorder;
 mod store;
 mod words;
 
@@ -40,6 +41,8 @@ enum Command {
     Worker(cli::worker::WorkerArgs),
     /// One control loop on a pipe: an observation a line in, its effects a line out.
     Law(cli::law::LawArgs),
+    /// Ask the law of a recorded job again, or what another one would have done
+    Replay(cli::replay::ReplayArgs),
     /// Simulate jobs from scenario files under a law.
     Simulate(cli::simulate::SimulateArgs),
     /// Measure what the docs claim.
@@ -62,6 +65,7 @@ async fn main() -> ExitCode {
         Command::Submit(args) => done(cli::submit::run(args).await),
         Command::Quote(args) => done(cli::quote::run(args).await),
         Command::Law(args) => done(cli::law::run(&args)),
+        Command::Replay(args) => done(cli::replay::run(args).await),
         Command::Simulate(args) => done(cli::simulate::run(&args)),
         Command::Bench(command) => done(cli::bench::run(&command)),
         Command::Queue(args) => done(cli::queue::run(args).await),

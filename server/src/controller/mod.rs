@@ -13,6 +13,7 @@ use control::plugin::{FieldError, PluginSpec};
 use serde_json::Value;
 
 use crate::actuator::{self, Actuator, Scalable};
+use crate::recorder::{Recorder, Stand};
 
 /// All loops of one job.
 pub struct Loops {
@@ -22,6 +23,7 @@ pub struct Loops {
 struct Running {
     spec: LoopSpec,
     control: ControlLoop,
+    recorder: Recorder,
     actuator: Box<dyn Actuator>,
     revision: u32,
     /// When it decides next, ms since the job's start.
@@ -37,6 +39,8 @@ struct Running {
 pub struct Outcome {
     pub samples: Vec<(String, f64)>,
     pub memories: Vec<(String, Value)>,
+    /// Lines of the recordings.
+    pub recorded: Vec<(String, String)>,
     pub marks: Vec<Mark>,
     /// A loop's user chose that the job stops now, for this reason.
     pub give_up: Option<String>,
@@ -63,9 +67,20 @@ impl Loops {
             let controller =
                 PluginSpec::new(&spec.controller.kind, view.map_or_else(|| spec.controller.params.clone(), |view| view.params.clone()));
             let revision = view.map_or(1, |view| view.revision);
-            let control = ControlLoop::new(&spec.name, &controller, revision, memories.get(&spec.name).cloned()).map_err(at)?;
+            let memory = memories.get(&spec.name).cloned();
+            let control = ControlLoop::new(&spec.name, &controller, revision, memory.clone()).map_err(at)?;
+            let recorder = Recorder::new(Stand { kind: controller.kind, revision, params: controller.params, memory });
             let actuator = actuator::build(&spec.actuator).map_err(at)?;
-            running.push(Running { spec: spec.clone(), control, actuator, revision, due_ms: 0, wish: None, completions: Vec::new() });
+            running.push(Running {
+                spec: spec.clone(),
+                control,
+                recorder,
+                actuator,
+                revision,
+                due_ms: 0,
+                wish: None,
+                completions: Vec::new(),
+            });
         }
         Ok(Self { running })
     }
@@ -77,9 +92,7 @@ impl Loops {
             one.revision = view.revision;
             // The new values are used at once, not at the end of a long interval.
             one.due_ms = at_ms;
-            let input = Input::Retuned { at_ms, revision: view.revision, params: view.params.clone() };
-            let effects = one.control.handle(input);
-            one.perform(effects, wall_ms, outcome);
+            one.tell(Input::Retuned { at_ms, revision: view.revision, params: view.params.clone() }, wall_ms, outcome);
         }
     }
 
@@ -101,8 +114,7 @@ impl Loops {
                 }
                 None => Input::Blind { at_ms, why: moment.blind.unwrap_or("its metric is not published").to_owned() },
             };
-            let effects = one.control.handle(input);
-            if one.perform(effects, moment.wall_ms, &mut outcome) {
+            if one.tell(input, moment.wall_ms, &mut outcome) {
                 moving.push(place);
             }
         }
@@ -139,14 +151,20 @@ impl Loops {
                     Ok(to) => Input::Moved { at_ms, to: *to },
                     Err(error) => Input::Refused { at_ms, why: error.to_string() },
                 };
-                let effects = one.control.handle(input);
-                one.perform(effects, moment.wall_ms, outcome);
+                one.tell(input, moment.wall_ms, outcome);
             }
         }
     }
 }
 
 impl Running {
+    /// Tells the loop, records both sides, and takes over what it answers. True when it asked for a move.
+    fn tell(&mut self, input: Input, wall_ms: i64, outcome: &mut Outcome) -> bool {
+        let effects = self.recorder.tell(&mut self.control, input);
+        outcome.recorded.extend(self.recorder.take().into_iter().map(|line| (self.spec.name.clone(), line)));
+        self.perform(effects, wall_ms, outcome)
+    }
+
     /// Turns effects into samples, memories and marks. True when the loop asked for a move.
     fn perform(&mut self, effects: Vec<Effect>, wall_ms: i64, outcome: &mut Outcome) -> bool {
         let mut moves = false;

@@ -6,6 +6,7 @@ use app::viewer::Viewer;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -30,6 +31,7 @@ pub fn routes() -> Router<Web> {
         .route("/api/v1/jobs/{id}", get(job).delete(delete))
         .route("/api/v1/jobs/{id}/items", get(items))
         .route("/api/v1/jobs/{id}/items/retry", post(retry))
+        .route("/api/v1/jobs/{id}/loops/{name}/recording", get(recording))
         .route("/api/v1/jobs/{id}/loops/{name}/tunings", post(tune))
         .route("/api/v1/jobs/{id}/{command}", post(command))
 }
@@ -135,6 +137,17 @@ async fn command(
     };
     web.server.command(&id, command, &viewer.name).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// What a loop was told, one line of JSON for each, oldest first.
+async fn recording(State(web): State<Web>, Path((id, name)): Path<(String, String)>) -> Result<Response, Failure> {
+    let row = web.server.manager.row(&id).await?;
+    if row.spec.loops.iter().all(|one| one.name != name) {
+        return Err(ApiError::NotFound { what: format!("a loop {name} of job {id}") }.into());
+    }
+    let mut text = web.store.recording(&id, &name).await.map_err(|error| crate::manager::internal(&error))?.join("\n");
+    text.push('\n');
+    Ok(([(CONTENT_TYPE, "application/jsonl; charset=utf-8")], text).into_response())
 }
 
 async fn tune(

@@ -51,6 +51,12 @@ pub enum StoreError {
     },
     #[error("what is stored of {what} holds the unknown word {word}")]
     Word { what: String, word: String },
+    #[error("what is stored of {what} is damaged")]
+    Unpack {
+        what: String,
+        #[source]
+        cause: std::io::Error,
+    },
     #[error("there is no job {id}")]
     UnknownJob { id: String },
     #[error("job {job} has no loop {loop_name}")]

@@ -5,7 +5,10 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Version, description and SQL. By hand, as sqlx's macro for it would double the compiling of SQLite.
-const STEPS: [(i64, &str, &str); 1] = [(1, "store", include_str!("../../../migrations/0001_store.sql"))];
+const STEPS: [(i64, &str, &str); 2] = [
+    (1, "store", include_str!("../../../migrations/0001_store.sql")),
+    (2, "recording", include_str!("../../../migrations/0002_recording.sql")),
+];
 
 pub fn all() -> Migrator {
     let step = |(version, about, sql): (i64, &'static str, &'static str)| {

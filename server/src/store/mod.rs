@@ -6,6 +6,7 @@ mod frames;
 mod jobs;
 mod marks;
 mod migrations;
+mod recordings;
 mod replicas;
 mod retention;
 mod samples;

@@ -7,7 +7,7 @@ use control::live::{Frame, JobSummary, LoopView, Mark, ReplicaView};
 use serde_json::Value;
 
 use super::error::{During, Result, StoreError, encode};
-use super::{Store, Tx, frames, marks, samples};
+use super::{Store, Tx, frames, marks, recordings, samples};
 
 /// What one tick of a job found out. Times are milliseconds since 1970.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Tick {
     pub samples: Vec<(String, f64)>,
     /// Loop name and what its law remembers.
     pub memories: Vec<(String, Value)>,
+    /// Loop name and a line of its recording, in order.
+    pub recorded: Vec<(String, String)>,
     pub marks: Vec<Mark>,
     /// Only when a tuning changed since the tick before.
     pub loops: Option<Vec<LoopView>>,
@@ -49,7 +51,7 @@ impl Store {
             replicas: tick.replicas,
         };
         let body = encode(&frame, || format!("the tick of {}", tick.job))?;
-        let ready = Ready { job: tick.job, frame, summary, body, samples: tick.samples, memories };
+        let ready = Ready { job: tick.job, frame, summary, body, samples: tick.samples, memories, recorded: tick.recorded };
         self.write(move |tx| Box::pin(store(tx, ready))).await
     }
 }
@@ -61,6 +63,7 @@ struct Ready {
     body: String,
     samples: Vec<(String, f64)>,
     memories: Vec<(String, String)>,
+    recorded: Vec<(String, String)>,
 }
 
 type State = (i64, String, Option<String>, Option<i64>, Option<i64>);
@@ -107,6 +110,7 @@ async fn store(tx: &mut Tx, mut tick: Ready) -> Result<i64> {
             .await
             .writing(|| format!("the memory of loop {name} of {}", tick.job))?;
     }
+    recordings::insert(tx, job, &tick.recorded, phase.ended()).await?;
     marks::insert(tx, job, seq, &tick.frame.marks).await?;
     frames::insert(tx, job, seq, tick.frame.at, &tick.body).await?;
     Ok(seq)

@@ -43,6 +43,7 @@ impl Task {
             let decided = self.loops.activate(&moment, &mut self.replicas);
             outcome.samples.extend(decided.samples);
             outcome.memories.extend(decided.memories);
+            outcome.recorded.extend(decided.recorded);
             outcome.marks.extend(decided.marks);
             self.replicas.reconcile().await?;
             if let Some(why) = decided.give_up {
@@ -129,6 +130,7 @@ impl Task {
             summary,
             samples,
             memories: outcome.memories,
+            recorded: outcome.recorded,
             marks,
             loops,
             replicas: self.replicas.views(),

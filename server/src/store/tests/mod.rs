@@ -4,6 +4,7 @@ mod access;
 mod jobs;
 mod life;
 mod live;
+mod recordings;
 mod samples;
 
 use std::path::PathBuf;
@@ -84,6 +85,7 @@ async fn tick(store: &Store, id: &str, at: i64, samples: &[(&str, f64)]) -> Tick
         summary: summary(store, id).await,
         samples: samples.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
         memories: Vec::new(),
+        recorded: Vec::new(),
         marks: Vec::new(),
         loops: None,
         replicas: Vec::new(),
