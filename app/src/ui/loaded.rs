@@ -69,7 +69,7 @@ fn of_one_type(source: Box<dyn Fn() -> (Question, u64) + Send + Sync>, show: Arc
 /// The server draws it once. As a closure it would be drawn as often as Leptos looks for open questions, each time with
 /// new questions under new numbers, and the browser would take the page over with answers that it does not show.
 pub fn asking(part: impl Fn() -> AnyView + Send + Sync + 'static) -> AnyView {
-    if cfg!(feature = "ssr") { part() } else { part.into_any() }
+    if leptos::leptos_dom::helpers::is_server() { part() } else { part.into_any() }
 }
 
 /// Reads as server functions and live streams do, from bytes: serde_json compiles every type once more for another source.

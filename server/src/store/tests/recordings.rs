@@ -1,3 +1,5 @@
+//! Lines of a recording, packed and not, read back in order.
+
 use super::{House, NOON, tick};
 use crate::store::Tick;
 
