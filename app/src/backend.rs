@@ -1,7 +1,7 @@
 //! The doorway to the server: what pages may ask of it. The server implements it and puts it into context.
 //! `app` knows neither SQL nor processes, so pages render against a fake in tests.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use axum::http::{Method, StatusCode, header::ACCEPT, request::Parts};
@@ -19,7 +19,10 @@ pub use crate::api::{
     logs::{LogChunk, LogStream},
 };
 use crate::{
-    api::results::{ResultView, ResultsPage, SHOWN, TILES, is_picture},
+    api::{
+        results::{ResultView, ResultsPage, SHOWN, TILES, is_picture},
+        what_if::WhatIfPage,
+    },
     viewer::Viewer,
 };
 
@@ -56,6 +59,8 @@ pub trait Backend: Send + Sync {
         let rows = first.into_iter().zip(starts).map(|(item, starts)| ResultView { item, starts }).collect();
         Ok(ResultsPage { tiles: Vec::new(), rows })
     }
+    /// The job's course simulated, as it was and as it was asked.
+    async fn what_if(&self, id: &str, asked: BTreeMap<String, String>) -> Result<WhatIfPage, ApiError>;
     /// Gives dead items another life; no indexes mean every dead item. Returns how many.
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError>;
     /// A piece of a replica's output; `None` means its last 64 KiB.

@@ -1,6 +1,9 @@
 //! What the pages ask of the server: the app's `Backend`, answered by manager, store, queue and platform.
 
+use std::collections::BTreeMap;
+
 use app::api::error::ApiError;
+use app::api::what_if::WhatIfPage;
 use app::backend::{Backend, JobCommand, LogChunk, LogStream};
 use async_trait::async_trait;
 use control::controllers;
@@ -12,7 +15,7 @@ use serde_json::Value;
 use crate::clock::now_ms;
 use crate::manager::{Manager, internal};
 use crate::queue::{Look, Start};
-use crate::{actuator, monitor, platform};
+use crate::{actuator, monitor, platform, recorder};
 
 /// Marks that a page gets at once; older ones stay in the store.
 const MARKS_SHOWN: u32 = 500;
@@ -108,6 +111,14 @@ impl Backend for Server {
         let queue = self.manager.queue(id)?;
         let begin = |index: &u64| Ok(queue.result(*index).map_err(|error| internal(&error))?.and_then(|bytes| excerpt(&bytes)));
         indexes.iter().take(ITEMS_SHOWN as usize).map(begin).collect()
+    }
+
+    async fn what_if(&self, id: &str, asked: BTreeMap<String, String>) -> Result<WhatIfPage, ApiError> {
+        let detail = self.job(id, 50).await?;
+        let (page, otherwise) = recorder::page::asked(&detail, catalog().controllers, asked);
+        let recording = self.manager.shared.store.recording(id, &page.loop_name).await.map_err(|error| internal(&error))?;
+        let simulated = tokio::task::spawn_blocking(move || recorder::page::fill(page, &detail, &recording, otherwise.as_ref()));
+        simulated.await.map_err(|error| internal(&error))?
     }
 
     async fn retry_items(&self, id: &str, indexes: Vec<u64>) -> Result<u64, ApiError> {

@@ -1,6 +1,8 @@
 //! Everything that pages read: one question, one answer, through one door. Each further server function
 //! would bring its own copy of the way to the server and back into the browser part; a question costs nearly nothing.
 
+use std::collections::BTreeMap;
+
 use control::live::{ItemState, ItemView};
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use crate::{
         logs::{LogChunk, LogStream},
         results::ResultsPage,
         submission::SubmitPage,
+        what_if::WhatIfPage,
     },
     jobs::search::{JobsPage, Search},
     viewer::Viewer,
@@ -35,6 +38,8 @@ pub enum Question {
     Results { id: String, from: u64 },
     /// What a replica printed from a byte offset on; without one, the last 64 KiB.
     Log { id: String, replica: Option<String>, stream: LogStream, from: Option<u64> },
+    /// What would have been; the fields of the page's form by name, none of them needed.
+    WhatIf { id: String, asked: BTreeMap<String, String> },
 }
 
 /// The answer to the question of the same name.
@@ -50,6 +55,7 @@ pub enum Answer {
     Results(ResultsPage),
     /// `None` when there is no replica to ask about.
     Log(Option<LogChunk>),
+    WhatIf(Box<WhatIfPage>),
 }
 
 #[server(prefix = "/api/fn", endpoint = "ask", input = Json)]
@@ -82,6 +88,7 @@ pub async fn ask(question: Question) -> Result<Answer, ApiError> {
         }
         Question::Items { id, state, offset, limit } => answer(backend.items(&id, state, offset, limit).await).map(Answer::Items),
         Question::Results { id, from } => answer(backend.results(&id, from).await).map(Answer::Results),
+        Question::WhatIf { id, asked } => answer(backend.what_if(&id, asked).await).map(|page| Answer::WhatIf(Box::new(page))),
         Question::Log { replica: None, .. } => Ok(Answer::Log(None)),
         Question::Log { id, replica: Some(replica), stream, from } => {
             answer(backend.replica_log(&id, &replica, stream, from).await).map(|chunk| Answer::Log(Some(chunk)))

@@ -9,3 +9,4 @@ pub mod logs;
 pub mod results;
 pub mod submission;
 pub mod tuning;
+pub mod what_if;

@@ -18,6 +18,8 @@ pub enum Theme {
     Dark,
     /// Follows the reader's system: colours are variables with a media query.
     Auto,
+    /// For a picture inside a page: its colours are the page's own variables.
+    Page,
 }
 
 impl Theme {
@@ -39,7 +41,7 @@ pub fn svg(chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
     let palette = match theme {
         Theme::Light => Palette::light(),
         Theme::Dark => Palette::dark(),
-        Theme::Auto => Palette::stand_ins(),
+        Theme::Auto | Theme::Page => Palette::stand_ins(),
     };
     let mut drawn = String::new();
     {
@@ -63,6 +65,8 @@ pub fn svg(chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
             declared(&Palette::light()),
             declared(&Palette::dark())
         );
+    }
+    if matches!(theme, Theme::Auto | Theme::Page) {
         out.push_str(&named(body, &palette));
     } else {
         out.push_str(body);

@@ -14,4 +14,5 @@ pub mod tabs;
 pub mod tuning;
 mod tuning_field;
 pub mod verdict;
+pub mod what_if;
 pub mod why;

@@ -12,11 +12,13 @@ pub enum Tab {
     Items,
     Results,
     Logs,
+    WhatIf,
     Configuration,
 }
 
 impl Tab {
-    pub const ALL: [Self; 7] = [Self::Live, Self::Decisions, Self::Replicas, Self::Items, Self::Results, Self::Logs, Self::Configuration];
+    pub const ALL: [Self; 8] =
+        [Self::Live, Self::Decisions, Self::Replicas, Self::Items, Self::Results, Self::Logs, Self::WhatIf, Self::Configuration];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -26,6 +28,7 @@ impl Tab {
             Self::Items => "items",
             Self::Results => "results",
             Self::Logs => "logs",
+            Self::WhatIf => "what-if",
             Self::Configuration => "configuration",
         }
     }
@@ -38,6 +41,7 @@ impl Tab {
             Self::Items => "Items",
             Self::Results => "Results",
             Self::Logs => "Logs",
+            Self::WhatIf => "What if",
             Self::Configuration => "Configuration",
         }
     }

@@ -20,6 +20,7 @@ use crate::{
         replicas::Replicas,
         results::Results,
         tabs::{Tab, Tabs},
+        what_if::WhatIf,
     },
     live::JobLive,
     ui::{
@@ -63,6 +64,7 @@ fn Whole(page: JobPage) -> impl IntoView {
             Tab::Items => view! { <Items/> }.erase(),
             Tab::Results => view! { <Results/> }.erase(),
             Tab::Logs => view! { <Logs/> }.erase(),
+            Tab::WhatIf => view! { <WhatIf/> }.erase(),
             Tab::Configuration => view! { <Configuration/> }.erase(),
         })}
     }

@@ -7,6 +7,7 @@ use std::{
 
 use app::{
     App,
+    api::what_if::{Course, WhatIfPage},
     backend::{ApiError, Backend, JobCommand, LogChunk, LogStream},
     form::submitted::SubmitForm,
     shell,
@@ -241,6 +242,13 @@ impl Backend for Fake {
 
     async fn excerpts(&self, _id: &str, indexes: &[u64]) -> Result<Vec<Option<String>>, ApiError> {
         Ok(indexes.iter().map(|index| Some(format!("result of {index}"))).collect())
+    }
+
+    async fn what_if(&self, _id: &str, asked: BTreeMap<String, String>) -> Result<WhatIfPage, ApiError> {
+        let form = SubmitForm { values: asked, ..SubmitForm::default() };
+        let course =
+            Course { name: "as it was".to_owned(), done_s: Some(90.0), deadline_s: Some(100.0), replica_seconds: 180.0, peak: 2, moves: 0 };
+        Ok(WhatIfPage { laws: self.catalog().controllers, form, courses: vec![course], ..WhatIfPage::default() })
     }
 
     async fn retry_items(&self, _id: &str, _indexes: Vec<u64>) -> Result<u64, ApiError> {
