@@ -119,7 +119,7 @@ fn ruled<R: Rule + 'static>(rule: R) -> Box<dyn Driver> {
 }
 
 impl<R: Rule> Driver for Ruled<R> {
-    fn seen(&mut self, seen: &Observation) -> Vec<Effect> {
+    fn seen(&mut self, seen: &mut Observation) -> Vec<Effect> {
         let goal = self.goal.unwrap_or_else(|| seen.allocated());
         let Some(want) = self.rule.want(seen) else { return Vec::new() };
         let to = want.min(seen.bounds.max).max(seen.bounds.min);
