@@ -78,6 +78,8 @@ pub struct ControlLoop {
     /// As it was last given out, and when.
     remembered: Value,
     remembered_ms: u64,
+    /// Nobody keeps what it would give out.
+    forgetful: bool,
     in_flight: Option<InFlight>,
     /// So that a refusal that repeats at every activation is told once.
     refusal: Option<String>,
@@ -141,6 +143,7 @@ impl ControlLoop {
             state,
             remembered: Value::Null,
             remembered_ms: 0,
+            forgetful: false,
             in_flight: None,
             refusal: None,
             note,
@@ -150,11 +153,10 @@ impl ControlLoop {
     }
 
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
-        let mut effects: Vec<_> = self.note.take().map(|text| Effect::Note { text }).into_iter().collect();
+        let mut effects = self.first_words();
         let at_ms = input.at_ms();
         match input {
-            Input::Seen(seen) if seen.metric().is_finite() => self.seen(seen, &mut effects),
-            Input::Seen(seen) => self.blind(seen.at_ms, "the metric is not a finite number", &mut effects),
+            Input::Seen(mut seen) => self.see(&mut seen, &mut effects),
             Input::Blind { at_ms, why } => self.blind(at_ms, &why, &mut effects),
             Input::Retuned { revision, params, .. } => self.retuned(revision, &params, &mut effects),
             Input::Moved { at_ms, to } => self.moved(at_ms, to),
@@ -164,9 +166,36 @@ impl ControlLoop {
         effects
     }
 
+    /// What `handle` does with an observation, for whoever sees it again at the next tick: nothing is copied, and it
+    /// is left as it came.
+    pub fn look(&mut self, seen: &mut Observation) -> Vec<Effect> {
+        let mut effects = self.first_words();
+        let (items, allocation, saturated) = (seen.items, seen.allocation, seen.saturated);
+        self.see(seen, &mut effects);
+        (seen.items, seen.allocation, seen.saturated) = (items, allocation, saturated);
+        self.remember(seen.at_ms, &mut effects);
+        effects
+    }
+
+    /// Room for a decision and a move, and what was to be told from the start.
+    fn first_words(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::with_capacity(2);
+        effects.extend(self.note.take().map(|text| Effect::Note { text }));
+        effects
+    }
+
+    /// Gives out no memory from now on: for a loop that is never restored, where writing it down at every tick would
+    /// be most of the work.
+    pub fn forget(&mut self) {
+        self.forgetful = true;
+    }
+
     /// Gives out the memory before a move, and else no more often than the law says: writing it down may
     /// cost more than the step itself.
     fn remember(&mut self, at_ms: u64, effects: &mut Vec<Effect>) {
+        if self.forgetful {
+            return;
+        }
         let place = effects.iter().position(|effect| matches!(effect, Effect::Move { .. }));
         let fresh = at_ms.saturating_sub(self.remembered_ms) < self.law.remember_every_ms();
         if place.is_none() && fresh {
@@ -196,7 +225,11 @@ impl ControlLoop {
         self.law.params()
     }
 
-    fn seen(&mut self, mut seen: Observation, effects: &mut Vec<Effect>) {
+    fn see(&mut self, seen: &mut Observation, effects: &mut Vec<Effect>) {
+        if !seen.metric().is_finite() {
+            self.blind(seen.at_ms, "the metric is not a finite number", effects);
+            return;
+        }
         if self.state.last_at_ms.is_some_and(|last| seen.at_ms <= last) {
             return;
         }
@@ -204,7 +237,7 @@ impl ControlLoop {
         self.state.last_at_ms = Some(at_ms);
         self.state.blind = false;
         seen.complete();
-        self.settle(&seen, effects);
+        self.settle(seen, effects);
 
         // While a move is on its way, its goal is where the loop stands: an incremental law must not
         // ask again for what is already coming.
@@ -214,15 +247,15 @@ impl ControlLoop {
         seen.allocation = Some(from);
         seen.saturated |= self.state.saturated;
 
-        let mut wish = self.law.step(&seen);
+        let mut wish = self.law.step(seen);
         if let Some(why) = wish.give_up.take() {
             effects.push(Effect::GiveUp { why });
         }
         let cooling = at_ms < self.state.cooldown_until_ms;
-        let guarded = guard::guard(self.law.guards(), wish.value, &seen, from, cooling);
+        let guarded = guard::guard(self.law.guards(), wish.value, seen, from, cooling);
         self.state.saturated = guarded.saturated();
 
-        effects.push(Effect::Decided(self.decision(wish, &guarded, from, &seen)));
+        effects.push(Effect::Decided(self.decision(wish, &guarded, from, seen)));
         if guarded.to != from {
             let first = self.in_flight.map_or(truth, |in_flight| in_flight.from);
             self.in_flight = Some(InFlight { from: first, to: guarded.to, since_ms: at_ms });
@@ -254,7 +287,9 @@ impl ControlLoop {
     }
 
     fn decision(&self, wish: Wish, guarded: &Guarded, from: u32, seen: &Observation) -> Decision {
-        let mut why = wish.why;
+        let Wish { mut why, mut terms, .. } = wish;
+        // JSON has no other numbers than finite ones.
+        terms.retain(|term| term.value.is_finite());
         if !guarded.changed.is_empty() {
             let names = guarded.changed.join(", ").replace('_', " ");
             let verb = if guarded.to == from { "Held at" } else { "Cut to" };
@@ -264,10 +299,9 @@ impl ControlLoop {
             at_ms: seen.at_ms,
             from,
             to: guarded.to,
-            // JSON has no other numbers than finite ones.
             wanted: guard::finite(wish.value, from),
             seen: seen.metric(),
-            terms: wish.terms.into_iter().filter(|term| term.value.is_finite()).collect(),
+            terms,
             guards: guarded.changed.iter().map(|name| (*name).to_owned()).collect(),
             why,
             revision: self.revision,

@@ -37,6 +37,9 @@ pub mod guard;
 // One law at work.
 pub mod control_loop;
 
+// The same on a pipe.
+pub mod pipe;
+
 // Several at one actuator.
 pub mod join;
 

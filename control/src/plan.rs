@@ -9,7 +9,7 @@ pub fn progress(items: Items) -> f64 {
     if items.total == 0 {
         return 0.0;
     }
-    (items.done + items.dead) as f64 / items.total as f64
+    items.done.saturating_add(items.dead) as f64 / items.total as f64
 }
 
 /// Share of the time that is used, both in milliseconds since the job's start. Beyond the deadline it

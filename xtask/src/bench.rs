@@ -13,6 +13,7 @@ mod queue;
 #[cfg(not(feature = "queue"))]
 #[path = "bench/queue_apart.rs"]
 mod queue;
+mod simulator;
 mod store;
 
 use std::fs;
@@ -48,6 +49,8 @@ pub enum Name {
     Store,
     /// Every control law and its peers on simulated jobs
     Control,
+    /// Simulated jobs a second on one core
+    Simulator,
 }
 
 /// What a bench found, as Markdown.
@@ -74,6 +77,7 @@ pub fn bench(name: Name, repeat: usize) -> Result<()> {
         Name::Large => ("large", steps.own("measuring", || Ok((large::measure()?, String::new())))?),
         Name::Crash => ("crash", steps.own("measuring", || Ok((crash::measure()?, String::new())))?),
         Name::Store => ("store", steps.own("measuring", || Ok((store::measure()?, String::new())))?),
+        Name::Simulator => ("simulator", steps.own("measuring", || Ok((simulator::measure()?, String::new())))?),
         Name::Queue => ("queue", steps.own("measuring", || Ok((queue::measure(repeat)?, String::new())))?),
     };
     let text = format!(

@@ -16,7 +16,7 @@ const PAGE_LIMIT_BYTES: u64 = 400_000;
 const XTASK: [&str; 4] = ["--manifest-path", "xtask/Cargo.toml", "--target-dir", "target/xtask"];
 
 pub fn test() -> Result<()> {
-    let mut steps = Steps::new(13);
+    let mut steps = Steps::new(14);
     let mut sum = Sum::default();
     set_up(&mut steps, Need::Test)?;
 
@@ -33,6 +33,10 @@ pub fn test() -> Result<()> {
         )?,
     );
     sum.tests(&steps.run("tests of the workspace", &mut cargo(&["test", "--workspace", "--no-fail-fast"]), Show::Output)?);
+
+    // The law once more, in WebAssembly.
+    let same = ["test", "-p", "law-wasm", "--", "--ignored", "--nocapture"];
+    sum.tests(&steps.run("native and WebAssembly", &mut cargo(&same), Show::Output)?);
 
     // Its own tools.
     sum.check(&steps.run("format of xtask", &mut cargo(&["fmt", "--manifest-path", "xtask/Cargo.toml", "--check"]), Show::Progress)?);

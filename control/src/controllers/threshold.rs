@@ -67,15 +67,16 @@ impl Controller for Threshold {
 
         let (wanted, why) = if error > 0.0 && error >= params.trigger_down {
             let wanted = (replicas - size).max(min);
-            (wanted, format!("{lag}, beyond the trigger of {}: {}", words::percent(params.trigger_down), change(wanted)))
+            (wanted, [&lag, ", beyond the trigger of ", &words::percent(params.trigger_down), ": ", &change(wanted)].concat())
         } else if error < 0.0 && error.abs() >= params.trigger_up {
             let wanted = (replicas + size).min(max);
-            (wanted, format!("{lag}, beyond the trigger of {}: {}", words::percent(params.trigger_up), change(wanted)))
+            (wanted, [&lag, ", beyond the trigger of ", &words::percent(params.trigger_up), ": ", &change(wanted)].concat())
         } else if error == 0.0 {
             (replicas, format!("{lag}: nothing to do."))
         } else {
             let trigger = words::percent(if error < 0.0 { params.trigger_up } else { params.trigger_down });
-            (replicas, format!("{lag}, within the trigger of {trigger}: nothing to do."))
+            // Said at nearly every tick, so without the machinery of formats.
+            (replicas, [&lag, ", within the trigger of ", &trigger, ": nothing to do."].concat())
         };
         Wish {
             value: wanted as f64,

@@ -99,6 +99,9 @@ impl Contender {
         match self {
             Self::Law(spec) => {
                 let mut control = run::start(spec).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+                if !S::COUNTS {
+                    control.forget();
+                }
                 run::run(prepared, name, &mut control, stopwatch, None)
             }
             // Only our own laws are timed.

@@ -28,6 +28,9 @@ pub struct Prepared {
 
 /// Measures a step from outside: the simulator knows no clock.
 pub trait Stopwatch {
+    /// A loop whose steps count gives out its memory as a live one does.
+    const COUNTS: bool = true;
+
     fn time<R>(&mut self, step: impl FnOnce() -> R) -> R;
 }
 
@@ -35,6 +38,8 @@ pub trait Stopwatch {
 pub struct NoStopwatch;
 
 impl Stopwatch for NoStopwatch {
+    const COUNTS: bool = false;
+
     fn time<R>(&mut self, step: impl FnOnce() -> R) -> R {
         step()
     }
@@ -54,6 +59,9 @@ impl Prepared {
 /// Runs a scenario under a law of the catalog. Errors lie under `controller`.
 pub fn simulate(prepared: &Prepared, spec: &PluginSpec, trace: Option<Trace<'_>>) -> Result<RunResult, Vec<FieldError>> {
     let mut control = start(spec)?;
+    if trace.is_none() {
+        control.forget();
+    }
     Ok(run(prepared, &spec.kind, &mut control, &mut NoStopwatch, trace))
 }
 

@@ -23,7 +23,7 @@ impl Player {
 }
 
 impl Driver for Player {
-    fn seen(&mut self, seen: &Observation) -> Vec<Effect> {
+    fn seen(&mut self, seen: &mut Observation) -> Vec<Effect> {
         self.seen.push(seen.clone());
         let due = |(at_s, _): &&(u64, u32)| at_s * 1000 == seen.at_ms;
         self.moves.iter().filter(due).map(|(_, to)| Effect::Move { to: *to }).collect()

@@ -39,16 +39,34 @@ fn hpa_rises_by_four_or_twice_every_fifteen_seconds() {
 #[test]
 fn keda_starts_all_at_once_and_stops_none() {
     let keda = json!({"keda": {"backlog": {"items": 5.0}}});
-    assert_eq!(asked(keda, FROZEN, [0, 1, 31, 500]), [1, 20, 20, 20]);
+    // As many as the queue asks for, beside the least number: 100 ÷ 5 + 1.
+    assert_eq!(asked(keda, FROZEN, [0, 1, 31, 500]), [1, 21, 21, 21]);
+}
+
+#[test]
+fn kedas_workers_end_when_the_queue_is_empty() {
+    let text = r#"{"items": {"count": 25, "service_s": {"trace": [100, 200]}}, "deadline_s": 4000, "replicas": {"min": 1, "max": 40}}"#;
+    let keda = json!({"keda": {"backlog": {"items": 2.0}}});
+    // 24 wait: 12 + 1. At 200 s nine are free and take the last five; four find nothing and end, and so does whoever is
+    // done later.
+    assert_eq!(asked(keda, text, [0, 1, 199, 201, 299, 399]), [1, 13, 13, 9, 9, 2]);
+}
+
+#[test]
+fn hpa_holds_what_is_there_for_less_than_its_window() {
+    let text = FROZEN.replace("\"min\": 1", "\"min\": 1, \"initial\": 30");
+    // 71 wait and 18 would do; the thirty that were there at the first look count until they are 300 s old.
+    let hpa = json!({"hpa": {"backlog": {"items": 4.0}, "stabilization_s": 300.0}});
+    assert_eq!(asked(hpa, &text, [1, 299, 301]), [30, 30, 18]);
 }
 
 #[test]
 fn guv_divides_the_work_by_the_time_that_is_left() {
-    // It believes 10 s an item: 100 × 10 ÷ (1000 − 2.326 × 5 − 10) = 1.02.
+    // It believes 10 s an item: 101 × 10 ÷ (1000 − 2.326 × 5 − 10) = 1.03.
     let guv = json!({"guv": {"share": 1.0, "boot_s": 0.0}});
     let text = FROZEN.replace("4000", "1000");
     assert_eq!(asked(guv.clone(), &text, [1]), [2]);
-    // 100 × 100 ÷ (1000 − 2.326 × 50 − 100) = 12.8.
+    // 101 × 100 ÷ (1000 − 2.326 × 50 − 100) = 12.9.
     assert_eq!(asked(guv, &text.replace("\"deadline_s\"", "\"hint_service_s\": 100, \"deadline_s\""), [1]), [13]);
 }
 

@@ -36,7 +36,7 @@ struct Prophet {
 }
 
 impl Driver for Prophet {
-    fn seen(&mut self, seen: &Observation) -> Vec<Effect> {
+    fn seen(&mut self, seen: &mut Observation) -> Vec<Effect> {
         let forecast = (self.from_ms <= seen.at_ms).then_some(self.forecast);
         let decision = Decision {
             at_ms: seen.at_ms,

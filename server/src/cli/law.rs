@@ -4,17 +4,11 @@
 use std::io::{self, BufRead, Write};
 
 use clap::Args;
-use control::control_loop::{ControlLoop, Input};
-use control::plugin::{FieldError, PluginSpec, sentences};
-use serde_json::{Value, json};
+use control::control_loop::ControlLoop;
+use control::pipe::{LONGEST_LINE, Pipe};
+use control::plugin::{PluginSpec, sentences};
 
 use super::input::{self, InputError};
-
-/// A longer line is no observation.
-const LONGEST_LINE: u64 = 16 << 20;
-
-/// A moment further away is a slip of units.
-const LATEST_MS: u64 = 1 << 53;
 
 #[derive(Debug, Args)]
 pub struct LawArgs {
@@ -44,78 +38,70 @@ pub fn run(args: &LawArgs) -> Result<(), LawError> {
     let params = input::argument(&args.params)?;
     let memory = args.memory.as_deref().map(input::argument).transpose()?;
     let spec = PluginSpec::new(&args.kind, params);
-    let mut control = ControlLoop::new("pipe", &spec, 1, memory).map_err(|errors| LawError::Start(sentences(&errors)))?;
+    let control = ControlLoop::new("pipe", &spec, 1, memory).map_err(|errors| LawError::Start(sentences(&errors)))?;
 
-    let mut input = io::stdin().lock();
-    let mut output = io::stdout().lock();
+    serve(Pipe::new(control), &mut io::stdin().lock(), &mut io::stdout().lock())?;
+    Ok(())
+}
+
+/// Until the end of input; every answer is flushed at once.
+fn serve(mut pipe: Pipe, input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
     let mut line = Vec::new();
-    let mut number = 0_u64;
     loop {
         line.clear();
-        if io::Read::take(&mut input, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+        if io::Read::take(&mut *input, LONGEST_LINE as u64).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
-        number += 1;
-        if line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
+        let answer = if line.len() == LONGEST_LINE && line.last() != Some(&b'\n') {
             input.skip_until(b'\n')?;
-            answer(&mut output, &problem(number, "", "is longer than 16 MiB"))?;
-            continue;
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        match parse(&line) {
-            Ok(input) => answer(&mut output, &json!(control.handle(input)))?,
-            Err(error) => answer(&mut output, &problem(number, &error.field, &error.message))?,
+            Some(pipe.skip())
+        } else {
+            pipe.take(&line)
+        };
+        if let Some(mut answer) = answer {
+            answer.push('\n');
+            output.write_all(answer.as_bytes())?;
+            output.flush()?;
         }
     }
 }
 
-fn answer(output: &mut impl Write, value: &Value) -> io::Result<()> {
-    serde_json::to_writer(&mut *output, value)?;
-    output.write_all(b"\n")?;
-    output.flush()
-}
+#[cfg(test)]
+mod tests {
+    use control::plugin::PluginSpec;
+    use serde_json::{Value, json};
 
-fn problem(line: u64, field: &str, message: &str) -> Value {
-    json!({ "error": { "line": line, "field": field, "message": message } })
-}
+    use super::*;
 
-/// A line is one `Input`; what is seen may also stand there alone, without `{"seen": …}` about it.
-fn parse(line: &[u8]) -> Result<Input, FieldError> {
-    let value: Value = serde_json::from_slice(line).map_err(|error| FieldError::new("", format!("is no JSON: {error}")))?;
-    let bare = value.get("at_ms").is_some() && value.get("items").is_some();
-    let value = if bare { json!({ "seen": value }) } else { value };
-    let input: Input = serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        // The name of the input is no field of it.
-        let field = path.split_once('.').map_or("", |(_, field)| field);
-        FieldError::new(field, error.inner().to_string())
-    })?;
-    check(&input)?;
-    Ok(input)
-}
+    fn answers(input: &[u8]) -> Vec<Value> {
+        let control = ControlLoop::new("pipe", &PluginSpec::new("threshold", json!({})), 1, None).expect("a law");
+        let mut output = Vec::new();
+        serve(Pipe::new(control), &mut &*input, &mut output).expect("memory does not break");
+        output.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+    }
 
-/// What JSON allows and no moment can be.
-fn check(input: &Input) -> Result<(), FieldError> {
-    let wrong = |field: &str, message: String| Err(FieldError::new(field, message));
-    if input.at_ms() > LATEST_MS {
-        return wrong("at_ms", format!("must be at most {LATEST_MS}, was {}", input.at_ms()));
+    /// A good line, with so many spaces in it.
+    fn good(second: u64, spaces: usize) -> Vec<u8> {
+        let text = format!(r#"{{"at_ms": {second}000, {} "items": {{}}, "bounds": {{"min": 1, "max": 3}}}}"#, " ".repeat(spaces));
+        text.into_bytes()
     }
-    let Input::Seen(seen) = input else { return Ok(()) };
-    if seen.bounds.min > seen.bounds.max {
-        return wrong("bounds.min", format!("must be at most bounds.max, {}, was {}", seen.bounds.max, seen.bounds.min));
+
+    #[test]
+    fn a_line_beyond_the_longest_is_skipped_and_the_next_one_is_taken() {
+        let bare = good(1, 0).len();
+        let longest = good(1, LONGEST_LINE - 1 - bare);
+        let longer = good(2, LONGEST_LINE - bare);
+        let said = answers(&[longest, longer, good(3, 0)].join(&b'\n'));
+        assert_eq!(said.len(), 3);
+        assert!(said[0][0]["decided"].is_object(), "{}", said[0]);
+        assert_eq!(said[1], json!({"error": {"line": 2, "field": "", "message": "is longer than 16 MiB"}}));
+        assert_eq!(said[2][0]["decided"]["at_ms"], 3000);
     }
-    if !(0.5..=0.9999).contains(&seen.confidence) {
-        return wrong("confidence", format!("must be between 0.5 and 0.9999, was {}", seen.confidence));
+
+    #[test]
+    fn blank_lines_count_and_have_no_answer() {
+        let said = answers(b"\n  \r\nrubbish");
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0]["error"]["line"], 3);
     }
-    if seen.hints.service_ms_mean.is_some_and(|hint| !hint.is_finite() || hint <= 0.0) {
-        return wrong("hints.service_ms_mean", "must be above 0".to_owned());
-    }
-    for (place, completion) in seen.completions.iter().enumerate() {
-        if !completion.service_ms.is_finite() || completion.service_ms < 0.0 {
-            return wrong(&format!("completions[{place}].service_ms"), format!("must be at least 0, was {}", completion.service_ms));
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,9 @@
 //! guv, a governor for workers on a queue: ceil(length × processing time ÷ (target − processing time)), where the target
 //! is the deadline less 2.33 deviations; more at once, fewer only down to the largest wish of the last 120 s. Its deadline
-//! is one item's; a batch job gives it the time that is left. After the README and the rule of flowhub/guv.
+//! is one item's; a batch job gives it the time that is left. The length is RabbitMQ's `messages`, which counts those that
+//! a worker holds too. Source: github.com/flowhub/guv, `src/scale.coffee` (`proportional`, `scaleWithHistory`),
+//! `src/config.coffee` (`calculateTarget` and the defaults), `src/governor.coffee` (four polls of history before the one
+//! of now), `src/rabbitmq.coffee` (the length).
 
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +74,7 @@ impl Rule for Guv {
         let target_s = self.setting.share * left_s - self.setting.boot_s - PERCENTILE_99 * deviation_s;
         // What is too late for its rule gets all it can take.
         let available_s = (target_s - mean_s).max(0.01);
-        let want = whole(seen.items.waiting as f64 * mean_s / available_s).min(seen.bounds.max);
+        let want = whole(seen.items.left() as f64 * mean_s / available_s).min(seen.bounds.max);
         let calm = self.window.largest(seen.at_ms, want, HISTORY_MS);
         Some(if seen.allocated() < want { want } else { calm.min(seen.allocated()) })
     }

@@ -1,10 +1,13 @@
 //! Kubernetes' HorizontalPodAutoscaler on an external metric, the length of the queue, with an average value per
 //! replica: ceil(length ÷ target), nothing within a tenth, at most four more or twice as many every 15 s, and down only
-//! to the largest wish of the last 300 s. After kubernetes.io/docs, “Horizontal Pod Autoscaling”.
+//! to the largest wish of the last 300 s. Source: kubernetes.io/docs, “Horizontal Pod Autoscaling”, sections “Algorithm
+//! details” and “Default behavior”; kubernetes/kubernetes, `pkg/controller/podautoscaler/replica_calculator.go`
+//! (`GetExternalPerPodMetricReplicas`: the ratio is to the pods that exist) and `horizontal.go` (the limits and the
+//! window, whose oldest wish is younger than 300 s).
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backlog, Every, Rule, Window, whole};
+use super::{Backlog, Every, Rule, Window, standing, whole};
 use crate::observation::Observation;
 use crate::simulator::scenario::Scenario;
 
@@ -51,10 +54,16 @@ impl Rule for Hpa {
             return None;
         }
         let replicas = seen.allocated();
+        // Fewer than were asked for while the platform has no more.
+        let standing = standing(seen);
         let length = seen.items.waiting as f64;
-        let ratio = length / (self.target * f64::from(replicas.max(1)));
-        let want = if (ratio - 1.0).abs() <= TOLERANCE { replicas } else { whole(length / self.target) };
-        let calm = self.window.largest(seen.at_ms, want, self.window_ms);
+        let ratio = length / (self.target * f64::from(standing.max(1)));
+        let want = if (ratio - 1.0).abs() <= TOLERANCE { standing } else { whole(length / self.target) };
+        // Its first look takes what is there for a wish of its own.
+        if self.window.wanted.is_empty() {
+            self.window.largest(seen.at_ms, replicas, self.window_ms - 1);
+        }
+        let calm = self.window.largest(seen.at_ms, want, self.window_ms - 1);
         let limit = (replicas * 2).max(replicas + MORE_AT_ONCE);
         Some(if replicas < want { want.min(limit) } else { calm.min(replicas) })
     }

@@ -1,6 +1,9 @@
 //! KEDA's `ScaledJob` with the default strategy on the length of a queue: every 30 s as many new workers as
-//! ceil(length ÷ target) exceeds those that run; none is ever stopped while items wait, and the rest goes a cooldown
-//! after the queue was last seen with an item. After keda.sh/docs, “Scaling Jobs” and “Redis Lists”.
+//! ceil(length ÷ target) exceeds those that run beyond the least number; it never stops one. A worker that finds the
+//! queue empty ends by itself, for a job runs to completion: there is no cooldown. Source: keda.sh/docs, “ScaledJob
+//! specification”, sections “pollingInterval”, “minReplicaCount”, “maxReplicaCount” and “scalingStrategy” (default); “Redis
+//! Lists” (a length without the items that are held); kedacore/keda, `pkg/scaling/executor/scale_jobs.go`
+//! (`getScalingDecision`).
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +12,6 @@ use crate::observation::Observation;
 use crate::simulator::scenario::Scenario;
 
 const POLLING_S: f64 = 30.0;
-const COOLDOWN_S: u64 = 300;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
@@ -25,24 +27,22 @@ impl Setting {
 pub struct Keda {
     target: f64,
     every: Every,
-    active_ms: u64,
 }
 
 impl Keda {
     pub fn new(setting: &Setting, scenario: &Scenario) -> Self {
-        Self { target: setting.backlog.items(scenario), every: Every::seconds(POLLING_S), active_ms: 0 }
+        Self { target: setting.backlog.items(scenario), every: Every::seconds(POLLING_S) }
     }
 }
 
 impl Rule for Keda {
     fn want(&mut self, seen: &Observation) -> Option<u32> {
-        if !self.every.due(seen.at_ms) {
-            return None;
+        let polled = self.every.due(seen.at_ms);
+        if seen.items.waiting == 0 {
+            let busy = u32::try_from(seen.items.processing).unwrap_or(u32::MAX);
+            return Some(seen.allocated().min(busy));
         }
-        if 0 < seen.items.waiting {
-            self.active_ms = seen.at_ms;
-            return Some(seen.allocated().max(whole(seen.items.waiting as f64 / self.target)));
-        }
-        (self.active_ms + COOLDOWN_S * 1000 <= seen.at_ms).then_some(seen.bounds.min)
+        let most = whole(seen.items.waiting as f64 / self.target).min(seen.bounds.max);
+        polled.then(|| seen.allocated().max(most.saturating_add(seen.bounds.min)))
     }
 }

@@ -12,7 +12,7 @@ use super::driver::Driver;
 use super::run::Prepared;
 use super::scenario::Scenario;
 use crate::control_loop::{Effect, Input};
-use crate::observation::Observation;
+use crate::observation::{Observation, ReplicaState};
 
 /// A rule with its setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,7 +119,7 @@ fn ruled<R: Rule + 'static>(rule: R) -> Box<dyn Driver> {
 }
 
 impl<R: Rule> Driver for Ruled<R> {
-    fn seen(&mut self, seen: &Observation) -> Vec<Effect> {
+    fn seen(&mut self, seen: &mut Observation) -> Vec<Effect> {
         let goal = self.goal.unwrap_or_else(|| seen.allocated());
         let Some(want) = self.rule.want(seen) else { return Vec::new() };
         let to = want.min(seen.bounds.max).max(seen.bounds.min);
@@ -171,6 +171,12 @@ impl Window {
         self.wanted.push_back((at_ms, want));
         self.wanted.front().map_or(want, |(_, wanted)| *wanted)
     }
+}
+
+/// Replicas that exist and are to stay.
+fn standing(seen: &Observation) -> u32 {
+    let staying = seen.replicas.iter().filter(|replica| replica.state != ReplicaState::Draining).count();
+    u32::try_from(staying).unwrap_or(u32::MAX)
 }
 
 /// Whole replicas for a fraction; a cast saturates.
