@@ -102,7 +102,7 @@ impl<'a> Needs<'a> {
     fn meets(&self, replicas: u32, spare: f64) -> bool {
         let finish = self.rest.with(replicas);
         let r = f64::from(replicas);
-        let end = (self.rest.longest_of(r, self.sure_end) - finish.tail_ms).max(0.0);
+        let end = (self.rest.longest_of(finish.active, self.sure_end) - finish.tail_ms).max(0.0);
         let room = self.time_ms - finish.tail_ms;
         let reaction = self.reaction_ms;
         let unmended = (reaction / room.max(1.0)).clamp(0.0, 1.0);
@@ -147,7 +147,7 @@ impl<'a> Needs<'a> {
     fn at(&self, replicas: u32, p: f64) -> f64 {
         let finish = self.rest.with(replicas);
         let z = normal::quantile(p);
-        let longest = self.rest.longest_of(f64::from(replicas), p) - finish.tail_ms;
+        let longest = self.rest.longest_of(finish.active, p) - finish.tail_ms;
         let bulk = z * libm::sqrt(finish.level_sd_ms * finish.level_sd_ms + finish.item_sd_ms * finish.item_sd_ms);
         let off = libm::sqrt(bulk * bulk + longest * longest);
         (finish.median_ms()
