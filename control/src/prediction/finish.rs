@@ -1,6 +1,8 @@
 //! When the job will be done with a given number of replicas: the bulk as a sum of many, the end as the longest of
 //! those in flight then, and whole waves where items take equally long.
 
+use std::cell::Cell;
+
 use super::service::Belief;
 use super::shape::Tables;
 use crate::observation::{Observation, ReplicaState};
@@ -26,6 +28,8 @@ pub struct Rest<'a> {
     startup_ms: f64,
     /// Busy time over useful time.
     waste: f64,
+    /// The last two quantiles of the longest in flight, and what they were.
+    held: Cell<[(f64, f64); 2]>,
     /// Whether items take so equally long that they end in waves.
     even: bool,
 }
@@ -108,7 +112,20 @@ impl<'a> Rest<'a> {
             free_in.sort_unstable_by(f64::total_cmp);
         }
         let each = seen.in_flight.len() as f64 / ages.len().max(1) as f64;
-        Self { tables, belief, waiting: seen.items.waiting as f64, free_in, ready, starting, ages, each, startup_ms, waste, even }
+        Self {
+            tables,
+            belief,
+            waiting: seen.items.waiting as f64,
+            free_in,
+            ready,
+            starting,
+            ages,
+            each,
+            startup_ms,
+            waste,
+            held: Cell::default(),
+            even,
+        }
     }
 
     /// The finish with `replicas` from now on.
@@ -180,25 +197,37 @@ impl<'a> Rest<'a> {
         new.max(self.held_longest(p))
     }
 
-    /// Milliseconds from now that all items in flight are done by, with probability `p`.
+    /// Milliseconds from now that all items in flight are done by, with probability `p`. Whatever allocation is asked
+    /// about, it is the same, so the last answers are kept.
     pub fn held_longest(&self, p: f64) -> f64 {
         if self.ages.is_empty() {
             return 0.0;
         }
-        let log_p = libm::log(p) / self.each;
+        let known = self.held.get();
+        if let Some((_, longest)) = known.iter().find(|(of, _)| *of == p) {
+            return *longest;
+        }
+        let longest = self.find_held_longest(p);
+        self.held.set([(p, longest), known[0]]);
+        longest
+    }
+
+    fn find_held_longest(&self, p: f64) -> f64 {
+        // A product needs no logarithm of each.
+        let wanted = libm::pow(p, 1.0 / self.each);
         let typical = self.belief.typical_ms;
         let survivals: Vec<(f64, f64)> = self.ages.iter().map(|age| (*age, self.tables.survival(*age).max(1e-9))).collect();
         let all = |time: f64| -> f64 {
-            survivals.iter().map(|(age, survival)| libm::log((1.0 - self.tables.survival(age + time) / survival).max(1e-9))).sum()
+            survivals.iter().map(|(age, survival)| (1.0 - self.tables.survival(age + time) / survival).max(1e-9)).product()
         };
         let (mut low, mut high) = (0.0, 2.0 * self.tables.mean);
-        while all(high) < log_p && high < 1e5 {
+        while all(high) < wanted && high < 1e5 {
             low = high;
             high *= 2.0;
         }
         for _ in 0..10 {
             let middle = 0.5 * (low + high);
-            if all(middle) < log_p { low = middle } else { high = middle }
+            if all(middle) < wanted { low = middle } else { high = middle }
         }
         typical * high
     }

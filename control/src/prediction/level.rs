@@ -35,6 +35,7 @@ const MODELS: [Model; 5] = [
 
 /// Weighted sums for a regression on the item's number, about their own centre.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "[f64; 6]", into = "[f64; 6]")]
 struct Sums {
     weight: f64,
     place: f64,
@@ -42,6 +43,19 @@ struct Sums {
     place_place: f64,
     place_value: f64,
     evidence: f64,
+}
+
+/// Remembered without names: they would be most of the memory.
+impl From<[f64; 6]> for Sums {
+    fn from([weight, place, value, place_place, place_value, evidence]: [f64; 6]) -> Self {
+        Self { weight, place, value, place_place, place_value, evidence }
+    }
+}
+
+impl From<Sums> for [f64; 6] {
+    fn from(sums: Sums) -> Self {
+        [sums.weight, sums.place, sums.value, sums.place_place, sums.place_value, sums.evidence]
+    }
 }
 
 /// What is remembered.

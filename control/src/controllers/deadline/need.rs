@@ -37,6 +37,9 @@ const LOOK_MS: f64 = 2000.0;
 const LOST: f64 = 0.02;
 const REGAINED: f64 = 0.3;
 
+/// Probabilities are told apart up to so many standard deviations.
+const SUREST: f64 = 4.0;
+
 /// A deadline is not given up on guesses alone.
 const KNOWN_ITEMS: f64 = 3.0;
 
@@ -163,10 +166,15 @@ impl<'a> Needs<'a> {
 
     /// Probability that the finish with an allocation lies before the deadline.
     pub fn p_meet(&self, replicas: u32) -> f64 {
-        let (mut low, mut high) = (-4.0, 4.0);
+        let by = |z: f64| self.at(replicas, normal::below(z)) <= self.deadline_ms;
+        let (mut low, mut high) = (-SUREST, SUREST);
+        // Most jobs are far from the line, and one look at the end of the scale tells.
+        if by(high) {
+            return normal::below(high);
+        }
         for _ in 0..7 {
             let middle = 0.5 * (low + high);
-            if self.at(replicas, normal::below(middle)) <= self.deadline_ms { low = middle } else { high = middle }
+            if by(middle) { low = middle } else { high = middle }
         }
         normal::below(0.5 * (low + high))
     }
@@ -178,8 +186,8 @@ impl<'a> Needs<'a> {
         if self.known < KNOWN_ITEMS && !already {
             return false;
         }
-        let p = self.p_meet(self.seen.most().max(1));
-        p < if already { REGAINED } else { LOST }
+        let p = if already { REGAINED } else { LOST };
+        self.at(self.seen.most().max(1), p) > self.deadline_ms
     }
 
     /// How long fewer replicas must be enough before they are taken away.
