@@ -144,7 +144,8 @@ impl<'a> Rest<'a> {
         if self.even {
             let whole = self.in_waves(active, bulk, mean);
             let waves = self.waiting / active + 1.0;
-            let spread = self.belief.sd * libm::sqrt(waves);
+            let rising = libm::log(self.belief.last_ms / typical);
+            let spread = libm::sqrt(self.belief.sd * self.belief.sd * waves + rising * rising);
             // The first harmonic of the phase dies as exp(−2π²σ²).
             let lockstep = libm::exp(-2.0 * std::f64::consts::PI * std::f64::consts::PI * spread * spread);
             let even = (bulk + tail) + lockstep * (whole - bulk - tail);

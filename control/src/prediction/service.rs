@@ -91,16 +91,16 @@ impl Service {
 
     pub fn learn(&mut self, seen: &Observation) {
         for completion in seen.completions.iter().filter(|completion| completion.service_ms.is_finite()) {
-            self.learn_one(completion.service_ms.min(LONGEST_MS));
+            self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64);
         }
     }
 
-    fn learn_one(&mut self, service_ms: f64) {
+    fn learn_one(&mut self, service_ms: f64, total: f64) {
         let value = libm::log(service_ms.max(SHORTEST_MS));
         let sd = self.sd();
         let known = self.levels.count();
         if known > 0.0 {
-            let next = self.levels.next(sd);
+            let next = self.levels.next(sd, total);
             let error = value - next.level;
             // What the level's own doubt adds is not spread of the items.
             let share = 1.0 / (1.0 + 1.0 / next.worth.max(1.0));
@@ -114,7 +114,7 @@ impl Service {
                 self.shape.learn(error, self.sd());
             }
         }
-        self.levels.learn(value, sd);
+        self.levels.learn(value, sd, total);
         self.tables = None;
     }
 
@@ -224,6 +224,6 @@ impl Prior {
         let share = theirs / (own + theirs);
         let level = self.level + share * (learnt.level - self.level);
         let last = self.level + share * (learnt.last - self.level);
-        (level, last, libm::sqrt(1.0 / (own + theirs)), learnt.worth + sd * sd * own)
+        (level, last, libm::sqrt(1.0 / (own + theirs) + learnt.bend * learnt.bend), learnt.worth + sd * sd * own)
     }
 }
