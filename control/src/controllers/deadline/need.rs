@@ -26,8 +26,8 @@ const TAIL_ITEMS: f64 = 10.0;
 const SPENT: f64 = 0.55;
 
 /// How much wider than with a fixed allocation the band is below its middle, and at the least allocation.
-const EARLY: f64 = 1.1;
-const EARLY_AT_LEAST: f64 = 1.3;
+const EARLY: f64 = 1.25;
+const EARLY_AT_LEAST: f64 = 1.5;
 const LATE_AT_LEAST: f64 = 2.6;
 
 /// Between two looks, and until a move is seen.
@@ -40,7 +40,8 @@ const REGAINED: f64 = 0.3;
 /// Probabilities are told apart up to so many standard deviations.
 const SUREST: f64 = 4.0;
 
-/// A deadline is not given up on guesses alone.
+/// A deadline is not given up on the law's own guesses alone, before so many items are known; who says how long items
+/// take is believed as far as such words go.
 const KNOWN_ITEMS: f64 = 3.0;
 
 /// Finish, milliseconds from now.
@@ -151,8 +152,11 @@ impl<'a> Needs<'a> {
         let finish = self.rest.with(replicas);
         let z = normal::quantile(p);
         let longest = self.rest.longest_of(finish.active, p) - finish.tail_ms;
-        let bulk = z * libm::sqrt(finish.level_sd_ms * finish.level_sd_ms + finish.item_sd_ms * finish.item_sd_ms);
-        let off = libm::sqrt(bulk * bulk + longest * longest);
+        // Who errs by a factor errs by less below than above.
+        let doubt = self.rest.belief().doubt;
+        let level = if p < 0.5 { -finish.median_ms() * libm::expm1(z * doubt) } else { z * finish.level_sd_ms };
+        let luck = z * finish.item_sd_ms;
+        let off = libm::sqrt(level * level + luck * luck + longest * longest);
         (finish.median_ms()
             + if p < 0.5 {
                 -off
@@ -183,7 +187,7 @@ impl<'a> Needs<'a> {
         if self.deadline_ms <= 0.0 {
             return true;
         }
-        if self.known < KNOWN_ITEMS && !already {
+        if self.blank && self.known < KNOWN_ITEMS && !already {
             return false;
         }
         let p = if already { REGAINED } else { LOST };
