@@ -55,6 +55,8 @@ pub struct Service {
     /// Replica milliseconds that were busy, and those that came to something: items done or still in flight.
     busy_ms: f64,
     useful_ms: f64,
+    /// Items in flight at the observation before.
+    held: u64,
     #[serde(skip)]
     tables: Option<Box<Tables>>,
 }
@@ -178,7 +180,9 @@ impl Service {
 
     /// Accounts busy time that came to nothing: crashed or killed replicas.
     pub fn account(&mut self, seen: &Observation, since_ms: f64) {
-        let busy = seen.items.processing as f64 * since_ms;
+        // Who began in between was not busy all the time.
+        let busy = seen.items.processing.min(self.held) as f64 * since_ms;
+        self.held = seen.items.processing;
         let sound = seen.completions.iter().map(|completion| completion.service_ms).filter(|ms| ms.is_finite());
         let done: f64 = sound.map(|ms| ms.clamp(0.0, LONGEST_MS)).sum();
         self.busy_ms += busy;
