@@ -1,6 +1,8 @@
 //! One control loop: from what was seen to what must be done, in order. Pure: whoever owns it performs the
 //! effects and tells back how they went.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -75,8 +77,8 @@ pub struct ControlLoop {
     /// Newest that came, also when it was not accepted.
     newest: u32,
     state: State,
-    /// As it was last given out, and when.
-    remembered: Value,
+    /// A digest of it as it was last given out, and when: a copy would cost as much as the law's step.
+    remembered: u64,
     remembered_ms: u64,
     /// Nobody keeps what it would give out.
     forgetful: bool,
@@ -141,14 +143,14 @@ impl ControlLoop {
             revision,
             newest: revision,
             state,
-            remembered: Value::Null,
+            remembered: 0,
             remembered_ms: 0,
             forgetful: false,
             in_flight: None,
             refusal: None,
             note,
         };
-        this.remembered = this.memory();
+        this.remembered = digest(&this.memory());
         Ok(this)
     }
 
@@ -202,8 +204,9 @@ impl ControlLoop {
             return;
         }
         let memory = self.memory();
-        if memory != self.remembered {
-            self.remembered = memory.clone();
+        let digest = digest(&memory);
+        if digest != self.remembered {
+            self.remembered = digest;
             self.remembered_ms = at_ms;
             effects.insert(place.unwrap_or(effects.len()), Effect::Remember(memory));
         }
@@ -361,4 +364,11 @@ impl ControlLoop {
         effects.push(Effect::Note { text: format!("Loop {}: the move{goal} was refused: {why}.", self.name) });
         self.refusal = Some(why);
     }
+}
+
+/// Tells two memories apart; only within one process, so its bits may differ elsewhere.
+fn digest(memory: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    memory.hash(&mut hasher);
+    hasher.finish()
 }

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::normal;
+
 /// Evidence fades with this many items.
 const EVIDENCE_ITEMS: f64 = 64.0;
 
@@ -16,25 +18,62 @@ const FURTHEST: f64 = 1.386;
 /// Degrees of freedom of the likelihood: single giants must not decide between models.
 const FREEDOM: f64 = 4.0;
 
+/// How far a sorted list may bend away from what was seen of it, as a share of the rise that is expected.
+const BEND: f64 = 0.2;
+
+/// Logarithms of lengths spread by so much at most about a sorted list's slope, before it is seen.
+const PRIOR_SLOPE: f64 = 0.5;
+
+/// No list is steeper: the longest of thousands would be a thousand times the typical one and more.
+const STEEPEST: f64 = 2.0;
+
+/// What a model is straight over.
+#[derive(Clone, Copy, PartialEq)]
+enum Axis {
+    /// Nothing: a constant.
+    Level,
+    /// The item's number.
+    Number,
+    /// The normal score of its rank, Φ⁻¹((number + ½) ÷ total) (van der Waerden, 1952): items handed out in the order
+    /// of their length lie on a line there, however far the longest are still away.
+    Rank,
+}
+
 /// One model: a constant or a straight line through the last items.
 struct Model {
     /// How many items count; infinite counts all.
     horizon: f64,
-    line: bool,
+    axis: Axis,
     /// What it must be better by, in natural units of evidence.
     handicap: f64,
 }
 
-const MODELS: [Model; 5] = [
-    Model { horizon: f64::INFINITY, line: false, handicap: 0.0 },
-    Model { horizon: 120.0, line: false, handicap: 1.5 },
-    Model { horizon: 20.0, line: false, handicap: 3.0 },
-    Model { horizon: f64::INFINITY, line: true, handicap: 3.0 },
-    Model { horizon: 80.0, line: true, handicap: 4.0 },
+/// A list is not believed to be sorted before several items in a row say so: one step ahead it looks like any line.
+const UNSORTED: f64 = 8.0;
+
+/// Of two neighbours in a sorted list so many are in order; the rest is disturbed by who works on them.
+const IN_ORDER: f64 = 0.9;
+
+/// Bounds of that evidence: what looked random for long may still be found sorted within a dozen items.
+const LEAST_SORTED: f64 = -6.0;
+const MOST_SORTED: f64 = 12.0;
+
+/// Logarithms closer than this are the same length.
+const SAME: f64 = 1e-6;
+
+const MODELS: [Model; 7] = [
+    Model { horizon: f64::INFINITY, axis: Axis::Level, handicap: 0.0 },
+    Model { horizon: 120.0, axis: Axis::Level, handicap: 1.5 },
+    Model { horizon: 20.0, axis: Axis::Level, handicap: 3.0 },
+    Model { horizon: f64::INFINITY, axis: Axis::Number, handicap: 3.0 },
+    Model { horizon: 80.0, axis: Axis::Number, handicap: 4.0 },
+    Model { horizon: f64::INFINITY, axis: Axis::Rank, handicap: UNSORTED },
+    Model { horizon: 80.0, axis: Axis::Rank, handicap: UNSORTED },
 ];
 
 /// Weighted sums for a regression on the item's number, about their own centre.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "[f64; 6]", into = "[f64; 6]")]
 struct Sums {
     weight: f64,
     place: f64,
@@ -44,12 +83,30 @@ struct Sums {
     evidence: f64,
 }
 
+/// Remembered without names: they would be most of the memory.
+impl From<[f64; 6]> for Sums {
+    fn from([weight, place, value, place_place, place_value, evidence]: [f64; 6]) -> Self {
+        Self { weight, place, value, place_place, place_value, evidence }
+    }
+}
+
+impl From<Sums> for [f64; 6] {
+    fn from(sums: Sums) -> Self {
+        [sums.weight, sums.place, sums.value, sums.place_place, sums.place_value, sums.evidence]
+    }
+}
+
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
     /// Items seen.
     count: f64,
     models: [Sums; MODELS.len()],
+    newest: f64,
+    /// How much likelier a list is that rises, and one that falls, than one in no order: logarithms, by a sign test of
+    /// neighbours.
+    rising: f64,
+    falling: f64,
 }
 
 /// What is to be expected of the items to come.
@@ -59,10 +116,20 @@ pub struct Outlook {
     pub level: f64,
     /// Uncertainty of it, as a standard deviation.
     pub doubt: f64,
-    /// The same for the last of them.
+    /// How far a sorted list may bend away, the same: no guess about all items makes that smaller.
+    pub bend: f64,
+    /// Logarithm of the service time of the last of them.
     pub last: f64,
     /// How many items the knowledge is worth.
     pub worth: f64,
+}
+
+/// The same from one model.
+struct Ahead {
+    level: f64,
+    last: f64,
+    doubt: f64,
+    bend: f64,
 }
 
 impl Levels {
@@ -70,15 +137,21 @@ impl Levels {
         self.count
     }
 
-    /// The level that was expected of the next item.
-    pub fn next(&self, sd: f64) -> Outlook {
-        self.ahead(1.0, sd)
+    /// The level that was expected of the next of `total` items.
+    pub fn next(&self, sd: f64, total: f64) -> Outlook {
+        let rank = rank(self.count, total);
+        self.mixed(|model, sums| {
+            let (level, doubt) = sums.at(model, if model.axis == Axis::Rank { rank } else { self.count + 0.5 }, sd);
+            Ahead { level, last: level, doubt, bend: 0.0 }
+        })
     }
 
-    /// Learns from one more item. `sd` is the spread of single items about their level.
-    pub fn learn(&mut self, value: f64, sd: f64) {
-        let place = self.count;
+    /// Learns from one more of `total` items. `sd` is the spread of single items about their level.
+    pub fn learn(&mut self, value: f64, sd: f64, total: f64) {
+        self.compare(value);
+        let rank = rank(self.count, total);
         for (model, sums) in MODELS.iter().zip(&mut self.models) {
+            let place = if model.axis == Axis::Rank { rank } else { self.count };
             if sums.weight > 0.0 {
                 let (foretold, doubt) = sums.at(model, place, sd);
                 sums.evidence =
@@ -94,27 +167,53 @@ impl Levels {
         self.count += 1.0;
     }
 
-    /// What to expect of the next `items` items.
+    /// Whether this item follows the one before in order of length.
+    fn compare(&mut self, value: f64) {
+        let step = value - self.newest;
+        self.newest = value;
+        if self.count == 0.0 || step.abs() < SAME {
+            return;
+        }
+        let (with, against) = (libm::log(2.0 * IN_ORDER), libm::log(2.0 * (1.0 - IN_ORDER)));
+        let (rise, fall) = if step > 0.0 { (with, against) } else { (against, with) };
+        self.rising = (self.rising + rise).clamp(LEAST_SORTED, MOST_SORTED);
+        self.falling = (self.falling + fall).clamp(LEAST_SORTED, MOST_SORTED);
+    }
+
+    /// What to expect of the next `items` items, the last there are.
     pub fn ahead(&self, items: f64, sd: f64) -> Outlook {
+        let total = self.count + items;
+        self.mixed(|model, sums| match model.axis {
+            Axis::Rank => sums.longer(model, items / total, rank(total - 1.0, total), sd),
+            Axis::Level | Axis::Number => {
+                let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd);
+                Ahead { level: middle, last: sums.at(model, total, sd).0, doubt, bend: 0.0 }
+            }
+        })
+    }
+
+    /// All models, by their weights.
+    fn mixed(&self, ask: impl Fn(&Model, &Sums) -> Ahead) -> Outlook {
         let weights = self.weights();
-        let (mut level, mut last, mut square, mut worth) = (0.0, 0.0, 0.0, 0.0);
+        let (mut level, mut last, mut square, mut bend, mut worth) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for ((model, sums), weight) in MODELS.iter().zip(&self.models).zip(weights) {
-            let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd);
-            let (end, _) = sums.at(model, self.count + items, sd);
-            level += weight * middle;
-            last += weight * end;
-            square += weight * (doubt * doubt + middle * middle);
+            let ahead = ask(model, sums);
+            level += weight * ahead.level;
+            last += weight * ahead.last;
+            square += weight * (ahead.doubt * ahead.doubt + ahead.level * ahead.level);
+            bend += weight * ahead.bend * ahead.bend;
             worth += weight * sums.weight;
         }
         let variance = (square - level * level).max(0.0);
-        Outlook { level, doubt: libm::sqrt(variance), last, worth }
+        Outlook { level, doubt: libm::sqrt(variance), bend: libm::sqrt(bend), last, worth }
     }
 
     fn weights(&self) -> [f64; MODELS.len()] {
         let mut weights = [0.0; MODELS.len()];
         let mut total = 0.0;
         for (weight, (model, sums)) in weights.iter_mut().zip(MODELS.iter().zip(&self.models)) {
-            *weight = libm::exp(sums.evidence - model.handicap);
+            let sorted = if model.axis == Axis::Rank { self.rising.max(self.falling) } else { 0.0 };
+            *weight = libm::exp(sums.evidence + sorted - model.handicap);
             total += *weight;
         }
         weights.map(|weight| weight / total)
@@ -139,15 +238,41 @@ impl Sums {
             return (self.value, 1.0);
         }
         let own = sd * sd / self.weight;
-        if !model.line {
+        if model.axis == Axis::Level {
             return (self.value, libm::sqrt(own));
         }
-        // A prior on the slope, worth a handful of items, keeps a line through few items level.
-        let spread = self.place_place + 50.0;
+        let spread = self.spread(model, sd);
         let ahead = place - self.place;
-        let rise = (self.place_value / spread * ahead).clamp(-FURTHEST, FURTHEST);
+        let rise = self.place_value / spread * ahead;
+        let rise = if model.axis == Axis::Number { rise.clamp(-FURTHEST, FURTHEST) } else { rise };
         (self.value + rise, libm::sqrt(own + (sd * ahead) * (sd * ahead) / spread).min(1.0))
     }
+
+    /// With a prior on the slope, which keeps a line through few items level: of numbers it is worth a handful of items.
+    fn spread(&self, model: &Model, sd: f64) -> f64 {
+        let prior = if model.axis == Axis::Rank { (sd / PRIOR_SLOPE) * (sd / PRIOR_SLOPE) } else { 50.0 };
+        self.place_place + prior
+    }
+
+    /// Of a sorted list the level of the mean of the last `share`, that of the very last, and the doubt. With
+    /// slope b the mean of the exponential beyond the score s is exp(b² ÷ 2) × Φ(b − s) ÷ Φ(−s) times that at zero.
+    fn longer(&self, model: &Model, share: f64, last: f64, sd: f64) -> Ahead {
+        if self.weight <= 0.0 {
+            return Ahead { level: self.value, last: self.value, doubt: 1.0, bend: 0.0 };
+        }
+        let slope = (self.place_value / self.spread(model, sd)).clamp(-STEEPEST, STEEPEST);
+        let from = -normal::quantile(share);
+        let beyond = normal::below(slope - from).max(1e-12) / normal::below(-from).max(1e-12);
+        let level = self.value - slope * self.place + 0.5 * slope * slope + libm::log(beyond);
+        let end = self.value + slope * (last - self.place);
+        let (_, doubt) = self.at(model, self.place + (level - self.value).abs() / slope.abs().max(0.1), sd);
+        Ahead { level, last: end, doubt, bend: BEND * (level - self.value).abs().min(FURTHEST) }
+    }
+}
+
+/// The normal score of an item's rank.
+fn rank(number: f64, total: f64) -> f64 {
+    normal::quantile(((number + 0.5) / total.max(number + 1.0)).min(1.0))
 }
 
 /// Logarithm of Student's density, but for its constant.

@@ -55,6 +55,8 @@ pub struct Service {
     /// Replica milliseconds that were busy, and those that came to something: items done or still in flight.
     busy_ms: f64,
     useful_ms: f64,
+    /// Items in flight at the observation before.
+    held: u64,
     #[serde(skip)]
     tables: Option<Box<Tables>>,
 }
@@ -91,16 +93,16 @@ impl Service {
 
     pub fn learn(&mut self, seen: &Observation) {
         for completion in seen.completions.iter().filter(|completion| completion.service_ms.is_finite()) {
-            self.learn_one(completion.service_ms.min(LONGEST_MS));
+            self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64);
         }
     }
 
-    fn learn_one(&mut self, service_ms: f64) {
+    fn learn_one(&mut self, service_ms: f64, total: f64) {
         let value = libm::log(service_ms.max(SHORTEST_MS));
         let sd = self.sd();
         let known = self.levels.count();
         if known > 0.0 {
-            let next = self.levels.next(sd);
+            let next = self.levels.next(sd, total);
             let error = value - next.level;
             // What the level's own doubt adds is not spread of the items.
             let share = 1.0 / (1.0 + 1.0 / next.worth.max(1.0));
@@ -114,7 +116,7 @@ impl Service {
                 self.shape.learn(error, self.sd());
             }
         }
-        self.levels.learn(value, sd);
+        self.levels.learn(value, sd, total);
         self.tables = None;
     }
 
@@ -178,7 +180,9 @@ impl Service {
 
     /// Accounts busy time that came to nothing: crashed or killed replicas.
     pub fn account(&mut self, seen: &Observation, since_ms: f64) {
-        let busy = seen.items.processing as f64 * since_ms;
+        // Who began in between was not busy all the time.
+        let busy = seen.items.processing.min(self.held) as f64 * since_ms;
+        self.held = seen.items.processing;
         let sound = seen.completions.iter().map(|completion| completion.service_ms).filter(|ms| ms.is_finite());
         let done: f64 = sound.map(|ms| ms.clamp(0.0, LONGEST_MS)).sum();
         self.busy_ms += busy;
@@ -224,6 +228,6 @@ impl Prior {
         let share = theirs / (own + theirs);
         let level = self.level + share * (learnt.level - self.level);
         let last = self.level + share * (learnt.last - self.level);
-        (level, last, libm::sqrt(1.0 / (own + theirs)), learnt.worth + sd * sd * own)
+        (level, last, libm::sqrt(1.0 / (own + theirs) + learnt.bend * learnt.bend), learnt.worth + sd * sd * own)
     }
 }

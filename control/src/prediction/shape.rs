@@ -115,10 +115,11 @@ impl Shape {
         }
         let mean = ((excess + self.beyond) / items).clamp(0.05, 3.0).min(HEAVIEST / unit);
         let fall = libm::exp(-STEP / mean);
+        let bounded = libm::pow(fall, BOUNDED);
         let mut survival = above[start];
         let unseen = 1.0 / f64::from(self.total.max(MANY));
         for later in above.iter_mut().skip(start + 1) {
-            survival *= if survival < unseen { libm::pow(fall, BOUNDED) } else { fall };
+            survival *= if survival < unseen { bounded } else { fall };
             *later = survival;
         }
     }

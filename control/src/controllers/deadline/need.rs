@@ -26,8 +26,8 @@ const TAIL_ITEMS: f64 = 10.0;
 const SPENT: f64 = 0.55;
 
 /// How much wider than with a fixed allocation the band is below its middle, and at the least allocation.
-const EARLY: f64 = 1.1;
-const EARLY_AT_LEAST: f64 = 1.3;
+const EARLY: f64 = 1.25;
+const EARLY_AT_LEAST: f64 = 1.5;
 const LATE_AT_LEAST: f64 = 2.6;
 
 /// Between two looks, and until a move is seen.
@@ -37,7 +37,11 @@ const LOOK_MS: f64 = 2000.0;
 const LOST: f64 = 0.02;
 const REGAINED: f64 = 0.3;
 
-/// A deadline is not given up on guesses alone.
+/// Probabilities are told apart up to so many standard deviations.
+const SUREST: f64 = 4.0;
+
+/// A deadline is not given up on the law's own guesses alone, before so many items are known; who says how long items
+/// take is believed as far as such words go.
 const KNOWN_ITEMS: f64 = 3.0;
 
 /// Finish, milliseconds from now.
@@ -102,7 +106,7 @@ impl<'a> Needs<'a> {
     fn meets(&self, replicas: u32, spare: f64) -> bool {
         let finish = self.rest.with(replicas);
         let r = f64::from(replicas);
-        let end = (self.rest.longest_of(r, self.sure_end) - finish.tail_ms).max(0.0);
+        let end = (self.rest.longest_of(finish.active, self.sure_end) - finish.tail_ms).max(0.0);
         let room = self.time_ms - finish.tail_ms;
         let reaction = self.reaction_ms;
         let unmended = (reaction / room.max(1.0)).clamp(0.0, 1.0);
@@ -147,9 +151,12 @@ impl<'a> Needs<'a> {
     fn at(&self, replicas: u32, p: f64) -> f64 {
         let finish = self.rest.with(replicas);
         let z = normal::quantile(p);
-        let longest = self.rest.longest_of(f64::from(replicas), p) - finish.tail_ms;
-        let bulk = z * libm::sqrt(finish.level_sd_ms * finish.level_sd_ms + finish.item_sd_ms * finish.item_sd_ms);
-        let off = libm::sqrt(bulk * bulk + longest * longest);
+        let longest = self.rest.longest_of(finish.active, p) - finish.tail_ms;
+        // Who errs by a factor errs by less below than above.
+        let doubt = self.rest.belief().doubt;
+        let level = if p < 0.5 { -finish.median_ms() * libm::expm1(z * doubt) } else { z * finish.level_sd_ms };
+        let luck = z * finish.item_sd_ms;
+        let off = libm::sqrt(level * level + luck * luck + longest * longest);
         (finish.median_ms()
             + if p < 0.5 {
                 -off
@@ -163,10 +170,15 @@ impl<'a> Needs<'a> {
 
     /// Probability that the finish with an allocation lies before the deadline.
     pub fn p_meet(&self, replicas: u32) -> f64 {
-        let (mut low, mut high) = (-4.0, 4.0);
+        let by = |z: f64| self.at(replicas, normal::below(z)) <= self.deadline_ms;
+        let (mut low, mut high) = (-SUREST, SUREST);
+        // Most jobs are far from the line, and one look at the end of the scale tells.
+        if by(high) {
+            return normal::below(high);
+        }
         for _ in 0..7 {
             let middle = 0.5 * (low + high);
-            if self.at(replicas, normal::below(middle)) <= self.deadline_ms { low = middle } else { high = middle }
+            if by(middle) { low = middle } else { high = middle }
         }
         normal::below(0.5 * (low + high))
     }
@@ -175,11 +187,11 @@ impl<'a> Needs<'a> {
         if self.deadline_ms <= 0.0 {
             return true;
         }
-        if self.known < KNOWN_ITEMS && !already {
+        if self.blank && self.known < KNOWN_ITEMS && !already {
             return false;
         }
-        let p = self.p_meet(self.seen.most().max(1));
-        p < if already { REGAINED } else { LOST }
+        let p = if already { REGAINED } else { LOST };
+        self.at(self.seen.most().max(1), p) > self.deadline_ms
     }
 
     /// How long fewer replicas must be enough before they are taken away.
