@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use control::{
     job::JobSpec,
-    live::{Frame, JobSummary, LoopView, Mark, Point, ReplicaView},
+    live::{Frame, JobSummary, LoopView, Mark, Point, Record, ReplicaView},
     plugin::KindInfo,
 };
 use leptos::prelude::*;
@@ -48,6 +48,8 @@ pub struct JobLive {
     pub age: RwSignal<Option<f64>>,
     /// Minutes east of UTC.
     pub zone: Signal<i32>,
+    /// How forecasts of this program did before.
+    pub record: Record,
     seq: StoredValue<i64>,
 }
 
@@ -66,6 +68,7 @@ impl JobLive {
             now: RwSignal::new(page.now),
             age: RwSignal::new(None),
             zone: zone(),
+            record: detail.record,
             seq: StoredValue::new(detail.seq),
         }
     }

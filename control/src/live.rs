@@ -47,6 +47,20 @@ pub struct JobDetail {
     pub marks: Vec<Mark>,
     pub series: Vec<Series>,
     pub replicas: Vec<ReplicaView>,
+    /// How forecasts of this program did before.
+    #[serde(default)]
+    pub record: Record,
+}
+
+/// How the forecasts of jobs that ran the same program did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Jobs that completed.
+    pub jobs: u32,
+    /// Of those, jobs whose finish was foretold at half of their items.
+    pub foretold: u32,
+    /// Of those, jobs that finished within the band that should hold nine in ten.
+    pub held: u32,
 }
 
 /// A loop with the tuning that runs now.

@@ -89,7 +89,9 @@ impl Backend for Server {
         let from = row.started_at.unwrap_or(row.submitted_at);
         let to = row.ended_at.unwrap_or_else(now_ms).max(from + 1000);
         let detail = self.manager.shared.store.detail(id, from, to, width.clamp(50, 4000), MARKS_SHOWN);
-        detail.await.map_err(|error| internal(&error))?.ok_or_else(|| ApiError::NotFound { what: format!("job {id}") })
+        let mut detail = detail.await.map_err(|error| internal(&error))?.ok_or_else(|| ApiError::NotFound { what: format!("job {id}") })?;
+        detail.record = self.manager.experience(&detail.spec).await?.record;
+        Ok(detail)
     }
 
     async fn command(&self, id: &str, command: JobCommand, by: &str) -> Result<(), ApiError> {

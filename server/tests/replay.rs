@@ -53,3 +53,21 @@ async fn a_replay_decides_as_the_job_did_through_a_kill_and_a_tuning() {
     let unknown = replay(&server, &job, &["--loop", "none"]);
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("it has pace"), "{}", String::from_utf8_lossy(&unknown.stderr));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_job_with_the_same_program_knows_how_long_items_take() {
+    let server = Server::start().await;
+    let body = echo_job(20, 0.1);
+    let first = server.submit(&body).await;
+    server.wait(&first, &["completed"]).await;
+    let second = server.submit(&body).await;
+    server.wait(&second, &["completed"]).await;
+    assert!(!said(&replay(&server, &first, &["--print", "inputs"])).contains("history"));
+    let told = said(&replay(&server, &second, &["--print", "inputs"]));
+    let seen: serde_json::Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    let history = &seen["seen"]["hints"]["history"];
+    assert_eq!(history["jobs"], 1, "{seen}");
+    assert!((100f64.ln()..1000f64.ln()).contains(&history["log_mean"].as_f64().unwrap()), "{seen}");
+    let detail = server.get(&format!("/api/v1/jobs/{second}")).await;
+    assert_eq!(detail["record"]["jobs"], 2, "{detail}");
+}

@@ -18,7 +18,16 @@ use crate::{
 pub fn Decisions() -> impl IntoView {
     let live: JobLive = expect_context();
     let newest = Memo::new(move |_| live.marks.read().iter().rev().cloned().collect::<Vec<_>>());
+    let record = live.record;
+    let record = (record.foretold != 0).then(|| {
+        let said = format!(
+            "Of {} jobs with this program that are done, {} finished within the band that was foretold at half of their items; it should be nine in ten.",
+            record.foretold, record.held
+        );
+        view! { <p class="muted">{said}</p> }.erase()
+    });
     view! {
+        {record}
         <section class="card scroll">
             <table>
                 <caption class="hidden">"Decisions and events, newest first"</caption>

@@ -19,7 +19,10 @@ use control::{
     decision::{Decision, Term},
     form::{Field, FieldKind},
     job::{Bounds, JobSpec, LoopSpec, Objective, Order, Phase, QueueSpec, Workload},
-    live::{ItemState, ItemView, JobDetail, JobSummary, LoopView, Mark, MarkKind, Point, ReplicaCounts, ReplicaState, ReplicaView, Series},
+    live::{
+        ItemState, ItemView, JobDetail, JobSummary, LoopView, Mark, MarkKind, Point, Record, ReplicaCounts, ReplicaState, ReplicaView,
+        Series,
+    },
     observation::Items,
     plugin::{Catalog, KindInfo, PluginSpec},
 };
@@ -131,6 +134,7 @@ fn detail(summary: JobSummary) -> JobDetail {
         drain: Vec::new(),
     };
     JobDetail {
+        record: Record { jobs: 10, foretold: 10, held: 9 },
         seq: 60,
         spec: JobSpec {
             name: summary.name.clone(),

@@ -43,7 +43,7 @@ pub async fn run(args: QuoteArgs) -> Result<(), QuoteError> {
         let lines: Vec<_> = errors.iter().map(|error| format!("  {error}")).collect();
         QuoteError::Refused(lines.join("\n"))
     })?;
-    let answer = quote::of(&spec, None).await;
+    let answer = quote::of(&spec, None, None).await;
     let mut output = std::io::stdout().lock();
     match &answer {
         Quoted::Unknown { why } => Err(QuoteError::Unknown(why.clone())),

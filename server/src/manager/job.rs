@@ -14,9 +14,11 @@ use std::time::Duration;
 use app::backend::JobCommand;
 use control::job::Phase;
 use control::live::{Mark, MarkKind};
+use control::observation::History;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use super::experience::{self, AtHalf};
 use super::replicas::Replicas;
 use super::{Nudge, Shared, mark, workload};
 use crate::actuator::Scalable as _;
@@ -72,6 +74,9 @@ pub struct Task {
     blind: bool,
     /// Items done at the tick before, so that each is told to the loops once.
     told_done: u64,
+    /// What earlier jobs with this program taught.
+    history: Option<History>,
+    at_half: AtHalf,
 }
 
 impl Task {
@@ -220,6 +225,10 @@ impl Task {
             let reason = words::all_dead(items.dead, self.row.spec.queue.max_attempts);
             self.enter(Phase::Failed, Some(reason)).await
         } else {
+            let finish_ms = since - self.row.started_at.unwrap_or(since);
+            if let Some(lesson) = experience::lesson(&self.queue.newest_services(u64::MAX), finish_ms as f64, self.at_half) {
+                self.shared.store.learn(&self.row.id, experience::template(&self.row.spec), lesson).await?;
+            }
             let reason = (items.dead > 0).then(|| words::some_dead(items.dead, items.total));
             self.enter(Phase::Completed, reason).await
         }

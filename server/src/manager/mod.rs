@@ -1,5 +1,6 @@
 //! Receives submissions and triggers every other step: one reconciler a job.
 
+pub mod experience;
 pub mod form;
 pub mod job;
 pub mod quote;

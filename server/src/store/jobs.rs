@@ -1,7 +1,7 @@
 //! Jobs: what was submitted, the phase of its life, and its summary for lists.
 
 use control::job::{JobSpec, Phase};
-use control::live::{JobDetail, JobSummary, Mark, MarkKind, ReplicaCounts};
+use control::live::{JobDetail, JobSummary, Mark, MarkKind, Record, ReplicaCounts};
 use control::observation::Items;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Acquire, AssertSqlSafe, Row, SqliteConnection};
@@ -73,6 +73,7 @@ impl Store {
             marks: marks::read(&mut moment, id, marks).await?,
             series: samples::read(&mut moment, id, &[], from, to, width).await?,
             replicas: frames::newest_replicas(&mut moment, num).await?,
+            record: Record::default(),
         }))
     }
 

@@ -2,6 +2,7 @@
 //! SQL is written here and nowhere else.
 
 mod error;
+mod experience;
 mod frames;
 mod jobs;
 mod marks;
@@ -29,6 +30,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use tokio::sync::{mpsc, watch};
 
 pub use error::{Result, StoreError};
+pub use experience::{Experience, Lesson};
 pub use jobs::{JobRow, NewJob};
 pub use replicas::ReplicaRow;
 pub use ticks::Tick;

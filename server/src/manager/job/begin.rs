@@ -12,6 +12,7 @@ use super::{JobError, Task, drain_s};
 use crate::actuator::Scalable as _;
 use crate::clock::now_ms;
 use crate::controller::Loops;
+use crate::manager::experience::{self, AtHalf};
 use crate::manager::replicas::Replicas;
 use crate::manager::{Nudge, Shared, platform_of, workload};
 use crate::monitor;
@@ -123,6 +124,7 @@ impl Task {
             _ => None,
         };
         let told_done = queue.counts().done;
+        let history = store.experience(&experience::template(&row.spec)).await?.history;
         Ok(Self {
             shared: shared.clone(),
             row,
@@ -139,6 +141,8 @@ impl Task {
             released: false,
             blind: false,
             told_done,
+            history,
+            at_half: AtHalf::default(),
         })
     }
 }

@@ -45,6 +45,7 @@ impl Task {
             outcome.memories.extend(decided.memories);
             outcome.recorded.extend(decided.recorded);
             outcome.marks.extend(decided.marks);
+            self.at_half.look(at_ms, items.done, items.total, &outcome);
             self.replicas.reconcile().await?;
             if let Some(why) = decided.give_up {
                 self.marks.push(mark(MarkKind::Failure, why));
@@ -64,7 +65,7 @@ impl Task {
         Observation {
             deadline_ms: Some(deadline_ms),
             confidence: objective.confidence,
-            hints: Hints { service_ms_mean: objective.service_s.map(|seconds| seconds * 1000.0), history: None },
+            hints: Hints { service_ms_mean: objective.service_s.map(|seconds| seconds * 1000.0), history: self.history },
             items,
             in_flight,
             completions: completions.map(|ms| Completion { service_ms: f64::from(ms), replica: None, at_ms: None }).collect(),
