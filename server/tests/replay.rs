@@ -1,5 +1,7 @@
 //! The flight recorder on a real job: killed, tuned and replayed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
+
 mod support;
 
 use std::process::Output;

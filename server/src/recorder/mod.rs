@@ -15,7 +15,6 @@ pub const STAND_EVERY: u32 = 128;
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "nearly all lines are the large one, and live for one call")]
 pub enum Line {
     /// The loop starts: a new job, or a server that takes a job up again.
     Began(Stand),
