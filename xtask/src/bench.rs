@@ -13,6 +13,7 @@ mod queue;
 #[cfg(not(feature = "queue"))]
 #[path = "bench/queue_apart.rs"]
 mod queue;
+mod reality;
 mod simulator;
 mod store;
 
@@ -51,6 +52,8 @@ pub enum Name {
     Control,
     /// Simulated jobs a second on one core
     Simulator,
+    /// Real jobs, each beside its simulation
+    Reality,
 }
 
 /// What a bench found, as Markdown.
@@ -76,6 +79,7 @@ pub fn bench(name: Name, repeat: usize) -> Result<()> {
         Name::Moments => ("moments", steps.own("measuring", || Ok((moments::measure()?, String::new())))?),
         Name::Large => ("large", steps.own("measuring", || Ok((large::measure()?, String::new())))?),
         Name::Crash => ("crash", steps.own("measuring", || Ok((crash::measure()?, String::new())))?),
+        Name::Reality => ("reality", steps.own("measuring", || Ok((reality::measure()?, String::new())))?),
         Name::Store => ("store", steps.own("measuring", || Ok((store::measure()?, String::new())))?),
         Name::Simulator => ("simulator", steps.own("measuring", || Ok((simulator::measure()?, String::new())))?),
         Name::Queue => ("queue", steps.own("measuring", || Ok((queue::measure(repeat)?, String::new())))?),
