@@ -6,6 +6,7 @@ pub mod law;
 pub mod link;
 pub mod queue;
 pub mod quote;
+mod remote;
 pub mod replay;
 pub mod serve;
 pub mod simulate;

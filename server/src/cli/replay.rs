@@ -1,19 +1,18 @@
 //! `asperathos replay JOB`: asks the law of a recorded job again and compares, or says what another one would have done.
 
 use std::io::Write;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use control::live::JobDetail;
 use control::plugin::{PluginSpec, sentences};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::input::{self, InputError};
-use crate::config;
+use super::remote::{Answer, ReachError, Remote};
 use crate::recorder::Line;
 use crate::recorder::replay::{Count, Replay};
-use crate::recorder::what_if::{Course, Otherwise, WhatIfError, what_if};
+use crate::recorder::what_if::{Course, Otherwise, WhatIfError, finish_s, what_if};
 
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -37,12 +36,8 @@ pub struct ReplayArgs {
     /// Prints what the loop was told, for `asperathos law`, or what it answers now.
     #[arg(long, value_enum)]
     print: Option<Side>,
-    /// The server's data folder, for its token.
-    #[arg(long, env = "ASPERATHOS_DATA", default_value = "data")]
-    data: PathBuf,
-    /// Where the server listens.
-    #[arg(long, env = "ASPERATHOS_LISTEN", default_value = "127.0.0.1:1500")]
-    server: SocketAddr,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,12 +50,8 @@ enum Side {
 pub enum ReplayError {
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("could not reach the server at {server}")]
-    Reach {
-        server: SocketAddr,
-        #[source]
-        cause: reqwest::Error,
-    },
+    #[error(transparent)]
+    Reach(#[from] ReachError),
     #[error("the server does not tell: {0}")]
     Refused(String),
     #[error("job {job} has no loop {name}; it has {known}")]
@@ -107,20 +98,13 @@ pub async fn run(args: ReplayArgs) -> Result<(), ReplayError> {
         PluginSpec::new(kind, params.unwrap_or_else(|| json!({})))
     });
     let otherwise = Otherwise { controller, deadline_s: args.deadline_s, max: args.max };
-    let summary = &detail.summary;
-    let ended_s = (summary.items.total != 0 && summary.items.done == summary.items.total)
-        .then(|| Some((summary.ended_at? - summary.started_at?) as f64 / 1000.0))
-        .flatten();
-    table(&what_if(&lines, ended_s, Some(&otherwise))?, &mut output)?;
+    table(&what_if(&lines, finish_s(&detail.summary), Some(&otherwise))?, &mut output)?;
     Ok(())
 }
 
 async fn ask(args: &ReplayArgs, path: &str) -> Result<String, ReplayError> {
-    let token = input::text(&config::admin_token_file(&args.data))?;
-    let reach = |cause| ReplayError::Reach { server: args.server, cause };
-    let url = format!("http://{}/api/v1/jobs/{}{path}", args.server, args.job);
-    let answer = reqwest::Client::new().get(url).bearer_auth(token.trim()).send().await.map_err(reach)?;
-    let (ok, text) = (answer.status().is_success(), answer.text().await.map_err(reach)?);
+    let door = args.remote.door()?;
+    let Answer { ok, text } = door.send(door.ask(Method::GET, &format!("/api/v1/jobs/{}{path}", args.job))).await?;
     if ok {
         return Ok(text);
     }

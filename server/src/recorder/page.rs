@@ -15,7 +15,7 @@ use control::live::{JobDetail, LoopView};
 use control::plugin::{FieldError, PluginSpec};
 
 use super::Line;
-use super::what_if::{Course, Otherwise, Point, WhatIfError, what_if};
+use super::what_if::{Course, Otherwise, Point, WhatIfError, finish_s, what_if};
 use crate::manager::internal;
 
 /// More would keep a core busy for minutes.
@@ -104,8 +104,7 @@ pub fn fill(mut page: WhatIfPage, detail: &JobDetail, recording: &[String], othe
     }
     let lines =
         recording.iter().map(|line| serde_json::from_str(line)).collect::<Result<Vec<Line>, _>>().map_err(|error| internal(&error))?;
-    let whole = summary.items.total != 0 && summary.items.done == summary.items.total;
-    let ended_s = whole.then(|| Some((summary.ended_at? - summary.started_at?) as f64 / 1000.0)).flatten();
+    let ended_s = finish_s(summary);
     let courses = match what_if(&lines, ended_s, otherwise) {
         Err(WhatIfError::Law(errors)) if otherwise.is_some() => {
             page.form.errors.extend(errors);

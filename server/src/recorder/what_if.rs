@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use control::control_loop::{Effect, Input};
+use control::live::JobSummary;
 use control::observation::{Observation, ReplicaState};
 use control::plugin::{FieldError, PluginSpec};
 use control::simulator::distribution::Distribution;
@@ -84,6 +85,13 @@ pub fn what_if(lines: &[Line], ended_s: Option<f64>, otherwise: Option<&Otherwis
         courses.push(simulated("otherwise, simulated", changed(scenario, otherwise))?);
     }
     Ok(courses)
+}
+
+/// When a job was done, from its start; `None` when some items are not.
+pub fn finish_s(summary: &JobSummary) -> Option<f64> {
+    let items = summary.items;
+    let whole = items.total != 0 && items.done == items.total;
+    whole.then(|| Some((summary.ended_at? - summary.started_at?) as f64 / 1000.0)).flatten()
 }
 
 fn observation(line: &Line) -> Option<&Observation> {
