@@ -1,4 +1,6 @@
 // What people do around a job: look at what it made, send it again, delete it, meet somebody else's change, sign out.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { field, submitted } from "../form.ts";
@@ -150,18 +152,26 @@ test("who signs out is out, and the cookie is worth nothing afterwards", async (
   expect((await jobs()).status).toBe(401);
 });
 
-test("while new rows are on their way, the old ones go on counting", async ({ signedIn: page, server }) => {
-  const id = await start(server, TALKER);
-  for (const tab of ["items", "results"]) {
+test("rows come as soon as there are any, and while new ones are on their way, the old ones go on counting", async ({ signedIn: page, server }) => {
+  const late = createServer((_, answer) => void setTimeout(() => answer.end("x\n".repeat(300)), 1_500));
+  await new Promise<void>((listening) => late.listen(0, "127.0.0.1", listening));
+  const url = `http://127.0.0.1:${(late.address() as AddressInfo).port}/`;
+  const id = await start(server, { ...TALKER, workload: { source: "url", url } });
+  const rows = page.locator("table.cards tbody tr");
+  for (const [tab, fresh] of [["items", rows.filter({ hasText: "done" })], ["results", rows]] as const) {
     await page.goto(`${server.url}/jobs/${id}?tab=${tab}`);
     await live(page);
+    await expect(fresh.first()).toBeVisible();
+    const before = await fresh.count();
     // A slow way to the server: several changes come while one answer is waited for.
     await page.route("**/api/fn/**", (route) => void setTimeout(() => void route.continue().catch(() => undefined), 3_000));
     const { items } = await server.summary(id);
     await expect.poll(async () => (await server.summary(id)).items.done, { timeout: 30_000 }).toBeGreaterThan(items.done + 5);
-    await expect(page.locator("table.cards").first()).toBeVisible();
+    await expect(rows.first()).toBeVisible();
+    await expect.poll(() => fresh.count()).toBeGreaterThan(before);
     await page.unroute("**/api/fn/**");
   }
+  late.close();
 });
 
 test("a page that nobody sees leaves its connection to others, and goes on without a hole", async ({ signedIn: page, server }) => {

@@ -34,7 +34,8 @@ pub fn Items() -> impl IntoView {
     // Counts and retries say that something changed; the page then reads its rows again.
     let counts = Memo::new(move |_| live.summary.read().items);
     let changes = Memo::new(move |changes: Option<&u64>| {
-        counts.track();
+        // Not `track`: a memo that nobody has read follows nothing.
+        counts.get();
         retry.answer.track();
         changes.map_or(0, |changes| changes + 1)
     });
