@@ -22,6 +22,9 @@ const FONT_SIZE: f64 = 11.0;
 /// Labels of moments nearer than this are left out.
 const LABEL_ROOM: f64 = 64.0;
 
+/// Dashes and their gaps, CSS pixels.
+const DASH: f64 = 4.0;
+
 /// How large the picture is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Surface {
@@ -69,17 +72,19 @@ impl Frame<'_> {
     }
 }
 
-/// Draws grid, layers, deadline and labels; the background is left as it is.
+/// Draws grid, layers, deadline and labels; the background is left as it is. `dash` makes the backend draw paths in dashes
+/// and gaps of so many pixels, or whole again for 0; when it says that it cannot, each dash is drawn as a line.
 pub fn paint<DB: DrawingBackend>(
     backend: &mut DB,
     chart: &Chart,
     palette: &Palette,
     surface: Surface,
+    dash: impl Fn(f64) -> bool,
 ) -> Result<(), DrawingErrorKind<DB::ErrorType>> {
     let frame = Frame { chart, surface, bottom: if chart.times_shown { 20.0 } else { 8.0 } };
     grid(backend, &frame, palette)?;
     for layer in &chart.layers {
-        draw(backend, &frame, layer, palette.of(layer.ink))?;
+        draw(backend, &frame, layer, palette.of(layer.ink), &dash)?;
     }
     deadline(backend, &frame, palette)?;
     backend.present()
@@ -114,6 +119,7 @@ fn draw<DB: DrawingBackend>(
     frame: &Frame,
     layer: &Layer,
     color: RGBColor,
+    dash: impl Fn(f64) -> bool,
 ) -> Result<(), DrawingErrorKind<DB::ErrorType>> {
     let place = |points: &[(i64, f64)]| thin(points.iter().map(|&(at, value)| (frame.x(at), frame.y(value))));
     let path = place(&layer.points);
@@ -124,10 +130,13 @@ fn draw<DB: DrawingBackend>(
         Shape::Line { width, dashed: false } => backend.draw_path(path, &frame.stroke(color, *width)),
         Shape::Line { width, dashed: true } => {
             let style = frame.stroke(color, *width);
-            for (from, to) in dashes(&path, 4.0 * frame.surface.scale) {
-                backend.draw_line(from, to, &style)?;
+            let length = DASH * frame.surface.scale;
+            if dash(length) {
+                backend.draw_path(path, &style)?;
+                dash(0.0);
+                return Ok(());
             }
-            Ok(())
+            dashes(&path, length).into_iter().try_for_each(|(from, to)| backend.draw_line(from, to, &style))
         }
         Shape::Area { base, alpha } => {
             let mut outline = path;

@@ -48,7 +48,7 @@ pub fn svg(chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
         let mut backend = SVGBackend::with_string(&mut drawn, (width * FINE, height * FINE));
         let surface = Surface { width: f64::from(width), height: f64::from(height), scale: f64::from(FINE), text: 1.24 };
         // Writing into a string cannot fail; plotters' signature only says so for files.
-        if let Err(error) = paint(&mut backend, chart, &palette, surface) {
+        if let Err(error) = paint(&mut backend, chart, &palette, surface, |_| false) {
             return format!("<svg xmlns=\"http://www.w3.org/2000/svg\"><title>{error}</title></svg>");
         }
     }

@@ -2,6 +2,7 @@
 
 use leptos::{ev, html, prelude::*};
 use plotters_canvas::CanvasBackend;
+use wasm_bindgen::JsCast;
 
 use super::{
     kinds::{ChartKind, build, readout, span},
@@ -181,14 +182,30 @@ fn draw(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>) -> bool {
     }
     let scale = window().device_pixel_ratio().clamp(1.0, 4.0);
     let surface = Surface { width, height: f64::from(kind.height()), scale, text: 1.0 };
-    // Setting the size also clears the canvas.
-    canvas.set_width((surface.width * scale).round() as u32);
-    canvas.set_height((surface.height * scale).round() as u32);
+    let Some(context) = clear(&canvas, (surface.width * scale).round() as u32, (surface.height * scale).round() as u32) else {
+        return false;
+    };
     let style = document().document_element().and_then(|root| window().get_computed_style(&root).ok().flatten());
     let palette = Palette::read(|token| style.as_ref()?.get_property_value(token).ok());
     let chart = live.with_facts(|facts| build(kind, facts));
     let Some(mut backend) = CanvasBackend::with_canvas_object(canvas) else { return false };
-    paint(&mut backend, &chart, &palette, surface).is_ok()
+    let dash = |length: f64| {
+        let pattern = if length == 0.0 { js_sys::Array::new() } else { js_sys::Array::of2(&length.into(), &length.into()) };
+        context.set_line_dash(&pattern).is_ok()
+    };
+    paint(&mut backend, &chart, &palette, surface, dash).is_ok()
+}
+
+/// Makes the canvas empty and of that size. A size that is set anew, even the same, costs new memory and another layout of
+/// the page.
+fn clear(canvas: &web_sys::HtmlCanvasElement, width: u32, height: u32) -> Option<web_sys::CanvasRenderingContext2d> {
+    if (canvas.width(), canvas.height()) != (width, height) {
+        canvas.set_width(width);
+        canvas.set_height(height);
+    }
+    let context: web_sys::CanvasRenderingContext2d = canvas.get_context("2d").ok()??.dyn_into().ok()?;
+    context.clear_rect(0.0, 0.0, f64::from(width), f64::from(height));
+    Some(context)
 }
 
 /// How a mark or row names its moment.

@@ -20,9 +20,15 @@ pub fn number(value: f64, places: usize) -> String {
     if text == "-0" { "0".to_owned() } else { text.replace('-', "−") }
 }
 
-/// A share as whole percent: `63 %`.
+/// A share as whole percent: `63 %`; what is nearly all or nearly nothing keeps a decimal and is not called that.
 pub fn percent(share: f64) -> String {
-    format!("{}\u{202f}%", number(share * 100.0, 0))
+    let percent = share * 100.0;
+    let text = match percent {
+        few if 0.0 < few && few < 1.0 => number((few * 10.0).ceil() / 10.0, 1),
+        most if 99.0 < most && most < 100.0 => number((most * 10.0).floor() / 10.0, 1),
+        _ => number(percent, 0),
+    };
+    format!("{text}\u{202f}%")
 }
 
 /// `done` of `total` as a share; 0 when there is nothing.
@@ -134,6 +140,14 @@ mod tests {
         assert_eq!(number(-0.001, 2), "0");
         assert_eq!(number(-1.50, 2), "−1.5");
         assert_eq!(number(100.0, 0), "100");
+    }
+
+    #[test]
+    fn nearly_all_is_not_all() {
+        assert_eq!(
+            [0.0, 0.0001, 0.004, 0.63, 0.9966, 0.99999, 1.0].map(percent).map(|text| text.replace('\u{202f}', " ")),
+            ["0 %", "0.1 %", "0.4 %", "63 %", "99.6 %", "99.9 %", "100 %"]
+        );
     }
 
     #[test]

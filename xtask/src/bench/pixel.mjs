@@ -29,21 +29,25 @@ function watch() {
   };
   let last = "";
   let missing = new Set();
+  // A chart is drawn anew after its canvas was cleared.
+  const { clearRect } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.clearRect = function (...all) {
+    clearRect.apply(this, all);
+    if (missing.delete(this.canvas)) finished();
+  };
   const finished = () => {
     if (missing.size > 0 || last === "") return;
     const done = last;
     requestAnimationFrame(() => port2.postMessage(done));
   };
   addEventListener("DOMContentLoaded", () => {
-    new MutationObserver((changes) => {
+    new MutationObserver(() => {
       const now = number();
-      // A chart is drawn anew by setting the size of its canvas.
-      for (const { target } of changes) if (missing.delete(target)) finished();
       if (now === last) return;
       last = now;
       missing = new Set(document.querySelectorAll("canvas"));
       finished();
-    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["width"] });
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
 }
 
