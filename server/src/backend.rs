@@ -119,7 +119,7 @@ impl Backend for Server {
         let detail = self.job(id, 50).await?;
         let (page, otherwise) = recorder::page::asked(&detail, catalog().controllers, asked);
         let recording = self.manager.shared.store.recording(id, &page.loop_name).await.map_err(|error| internal(&error))?;
-        let simulated = tokio::task::spawn_blocking(move || recorder::page::fill(page, &detail, &recording, otherwise.as_ref()));
+        let simulated = tokio::task::spawn_blocking(move || recorder::page::fill(page, &detail, &recording.lines, otherwise.as_ref()));
         simulated.await.map_err(|error| internal(&error))?
     }
 

@@ -110,6 +110,15 @@ impl Server {
         Ok(answer.body_mut().read_json()?)
     }
 
+    /// The recording of a job's loop: how many times the loop was told something, and the bytes that it takes in the store.
+    pub fn recording(&self, job: &str, name: &str) -> Result<(u64, u64)> {
+        let path = format!("/api/v1/jobs/{job}/loops/{name}/recording");
+        let mut answer = ureq::get(self.url(&path)).header("Authorization", self.bearer()?).call()?;
+        let stored = answer.headers().get("x-stored-bytes").and_then(|bytes| bytes.to_str().ok()?.parse().ok());
+        let told = answer.body_mut().read_to_string()?.lines().filter(|line| line.starts_with("{\"told\"")).count();
+        Ok((told as u64, stored.context("the server does not say how much it stored")?))
+    }
+
     /// Posts to the REST interface as admin; an answer that is not a success is an error with its text.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let request = ureq::post(self.url(path)).header("Authorization", self.bearer()?);

@@ -5,8 +5,8 @@ use app::backend::{Backend as _, JobCommand};
 use app::viewer::Viewer;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -139,15 +139,20 @@ async fn command(
     Ok(StatusCode::ACCEPTED)
 }
 
+/// How many bytes a recording takes in the store.
+const STORED_BYTES: HeaderName = HeaderName::from_static("x-stored-bytes");
+
 /// What a loop was told, one line of JSON for each, oldest first.
 async fn recording(State(web): State<Web>, Path((id, name)): Path<(String, String)>) -> Result<Response, Failure> {
     let row = web.server.manager.row(&id).await?;
     if row.spec.loops.iter().all(|one| one.name != name) {
         return Err(ApiError::NotFound { what: format!("a loop {name} of job {id}") }.into());
     }
-    let mut text = web.store.recording(&id, &name).await.map_err(|error| crate::manager::internal(&error))?.join("\n");
+    let recording = web.store.recording(&id, &name).await.map_err(|error| crate::manager::internal(&error))?;
+    let mut text = recording.lines.join("\n");
     text.push('\n');
-    Ok(([(CONTENT_TYPE, "application/jsonl; charset=utf-8")], text).into_response())
+    let headers = [(CONTENT_TYPE, "application/jsonl; charset=utf-8".to_owned()), (STORED_BYTES, recording.stored_bytes.to_string())];
+    Ok((headers, text).into_response())
 }
 
 async fn tune(

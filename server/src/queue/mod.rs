@@ -178,9 +178,8 @@ impl Queue {
         state.table.replicas.find(replica).is_none_or(|number| state.table.replicas.get(number).holds.is_empty())
     }
 
-    /// How long ago a replica took the items that it holds, ms.
-    pub fn ages(&self, replica: &str) -> Vec<u64> {
-        let now = now_ms();
+    /// How long before `now` a replica took the items that it holds, ms; nothing for those it took later.
+    pub fn ages(&self, replica: &str, now: i64) -> Vec<u64> {
         let state = self.lock();
         let Some(number) = state.table.replicas.find(replica) else { return Vec::new() };
         let held = state.table.replicas.get(number).holds.iter().filter_map(|id| state.table.held(*id));

@@ -1,6 +1,7 @@
 //! The flight recorder: every line that a control loop was told, with a fingerprint of what it answered, so that
 //! anybody can ask the same law again, or another one.
 
+pub mod pack;
 pub mod page;
 pub mod replay;
 pub mod what_if;

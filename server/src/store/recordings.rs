@@ -1,23 +1,27 @@
 //! Recordings: what every loop was told. New lines stand alone, so that none is lost with the process; older ones are
 //! packed, and the oldest packs go when there are too many.
 
-use std::io::{Read as _, Write as _};
-
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
-
 use super::error::{During, Result, StoreError};
 use super::{Store, Tx};
+use crate::recorder::pack;
 
 /// Lines in one pack: more compress no better.
 const PACK: i64 = 256;
 /// Bytes of the packs of one loop: half a day of ticks every second, often more.
 const KEPT_BYTES: i64 = 4 << 20;
 
+/// What one loop was told.
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// Oldest first, without their ends.
+    pub lines: Vec<String>,
+    /// What they take in the store.
+    pub stored_bytes: u64,
+}
+
 impl Store {
-    /// The recording of a loop, oldest line first, without ends of lines. Empty when there is none.
-    pub async fn recording(&self, job: &str, loop_name: &str) -> Result<Vec<String>> {
+    /// The recording of a loop. Empty when there is none.
+    pub async fn recording(&self, job: &str, loop_name: &str) -> Result<Recording> {
         let what = || format!("the recording of loop {loop_name} of {job}");
         // Of one moment, or a pack that is made between the two questions would be missed.
         let mut reading = self.readers.begin().await.reading(what)?;
@@ -37,14 +41,13 @@ impl Store {
         .fetch_all(&mut *reading)
         .await
         .reading(what)?;
+        let stored = packs.iter().map(Vec::len).chain(fresh.iter().map(String::len)).sum::<usize>();
         let mut lines = Vec::new();
         for pack in packs {
-            let mut text = String::new();
-            DeflateDecoder::new(pack.as_slice()).read_to_string(&mut text).map_err(|cause| StoreError::Unpack { what: what(), cause })?;
-            lines.extend(text.lines().map(str::to_owned));
+            lines.extend(pack::unpack(&pack).map_err(|cause| StoreError::Unpack { what: what(), cause })?);
         }
         lines.extend(fresh);
-        Ok(lines)
+        Ok(Recording { lines, stored_bytes: stored as u64 })
     }
 }
 
@@ -70,13 +73,13 @@ pub(super) async fn insert(tx: &mut Tx, job: i64, lines: &[(String, String)], en
             .await
             .writing(|| "the packs of a recording".to_owned())?;
     for (name, waiting) in full {
-        pack(tx, job, &name, waiting).await?;
+        put_away(tx, job, &name, waiting).await?;
     }
     Ok(())
 }
 
 /// Puts all lines of a loop that stand alone into one pack.
-async fn pack(tx: &mut Tx, job: i64, name: &str, waiting: i64) -> Result<()> {
+async fn put_away(tx: &mut Tx, job: i64, name: &str, waiting: i64) -> Result<()> {
     let what = || format!("a pack of the recording of loop {name}");
     let lines: Vec<String> = sqlx::query_scalar("SELECT line FROM recording_line WHERE job = ? AND loop_name = ? ORDER BY id")
         .bind(job)
@@ -94,7 +97,7 @@ async fn pack(tx: &mut Tx, job: i64, name: &str, waiting: i64) -> Result<()> {
         .bind(job)
         .bind(name)
         .bind(waiting)
-        .bind(deflated(&lines))
+        .bind(pack::pack(&lines))
         .execute(&mut tx.conn)
         .await
         .writing(what)?;
@@ -110,14 +113,4 @@ async fn pack(tx: &mut Tx, job: i64, name: &str, waiting: i64) -> Result<()> {
     .await
     .writing(what)?;
     Ok(())
-}
-
-fn deflated(lines: &[String]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    // Into memory: neither fails.
-    for line in lines {
-        drop(encoder.write_all(line.as_bytes()));
-        drop(encoder.write_all(b"\n"));
-    }
-    encoder.finish().unwrap_or_default()
 }

@@ -63,9 +63,8 @@ impl Replicas {
         }
     }
 
-    /// The replicas and what they hold, as control loops see them.
-    pub fn seen(&self) -> (Vec<observation::Replica>, Vec<InFlight>) {
-        let now = now_ms();
+    /// The replicas and what they hold, as control loops see them at `now`.
+    pub fn seen(&self, now: i64) -> (Vec<observation::Replica>, Vec<InFlight>) {
         let mut replicas = Vec::with_capacity(self.living.len());
         let mut in_flight = Vec::new();
         for one in &self.living {
@@ -76,7 +75,7 @@ impl Replicas {
                 ReplicaState::Busy => observation::ReplicaState::Busy,
                 ReplicaState::Draining | ReplicaState::Ended => observation::ReplicaState::Draining,
             };
-            in_flight.extend(self.queue.ages(&one.row.id).into_iter().map(|age_ms| InFlight { replica: id.clone(), age_ms }));
+            in_flight.extend(self.queue.ages(&one.row.id, now).into_iter().map(|age_ms| InFlight { replica: id.clone(), age_ms }));
             replicas.push(observation::Replica { id, state, age_ms: u64::try_from(now - one.row.started_at).unwrap_or(0) });
         }
         (replicas, in_flight)
