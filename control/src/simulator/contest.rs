@@ -1,5 +1,5 @@
-//! Who is tried on the grid: every law of the catalog that aims at a deadline, and the peers; each with the settings
-//! among which tuning chooses.
+//! Who is tried on the grid: every law of the catalog, whatever its goal, and the peers; each with the settings among
+//! which tuning chooses.
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use super::score::RunResult;
 use crate::controllers;
 use crate::plugin::PluginSpec;
 
-/// Laws with another goal: a list to play, a queue without an end, a load to hold.
-const OTHER_GOALS: [&str; 3] = ["scripted", "stream", "target"];
+/// Holds a load, and simulated jobs measure none.
+const WITHOUT_METRIC: &str = "target";
 
 /// One law or peer with one setting.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Entrant {
 
 pub fn entrants() -> Vec<Entrant> {
     let mut list = Vec::new();
-    for entry in controllers::catalog().iter().filter(|entry| !OTHER_GOALS.contains(&entry.kind)) {
+    for entry in controllers::catalog().iter().filter(|entry| entry.kind != WITHOUT_METRIC) {
         list.push(law(entry.kind, entry.kind, own_settings(entry.kind)));
     }
     // Without a limit to its steps, as the original has none.
@@ -65,6 +65,12 @@ fn own_settings(kind: &str) -> Vec<Value> {
         "proportional_derivative" => {
             for factor in [10, 40, 200] {
                 list.extend([80, 1000].map(|derivative| json!({"proportional_factor": factor, "derivative_factor": derivative})));
+            }
+        }
+        "scripted" => list.extend([4, 16, 64].map(|replicas| json!({"script": [format!("0: {replicas}")]}))),
+        "stream" => {
+            for wait_s in [300, 3000] {
+                list.extend([0.8, 1.0].map(|utilisation| json!({"target_wait_s": wait_s, "utilisation": utilisation})));
             }
         }
         "pid" => {

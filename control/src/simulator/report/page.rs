@@ -72,7 +72,8 @@ pub fn markdown(page: &Page) -> String {
 const HOW: &str = "Each row is a law or a peer's rule with one constant setting for all jobs. *Over*: replicas above the clairvoyant's \
 least constant allocation over time, as a share of that allocation over the deadline. *Cost*: replica-seconds against the clairvoyant's \
 service time and start-ups. *Peak* against the clairvoyant's. *Late*: half of the misses were later than this share of the deadline. \
-A run is cut after four deadlines.\n";
+A run is cut after four deadlines. `scripted` and `stream` know no deadline and show what another goal costs; `target` holds a load, \
+and these jobs measure none.\n";
 
 const JOBS: &str = "*The jobs*: 20 to 20 000 items of 0.2 s to 10 min (constant, lognormal with CV 0.3 to 3, exponential, bimodal, Pareto 1.5 cut at \
 a hundred times the least), start-ups of 0 to 60 s, deadlines of 1 min to 48 h that are 1.45 to 10 times what the greatest allocation \
