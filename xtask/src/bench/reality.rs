@@ -57,7 +57,7 @@ pub fn measure() -> Result<Report> {
             let ids = some.iter().map(|case| submit(&server, case, turns_a_second)).collect::<Result<Vec<_>>>()?;
             for (case, id) in some.iter().zip(ids) {
                 let course = ended(&server, case, &id)?;
-                real.push((*case, course, server.recording(&id, "main")?));
+                real.push((*case, course, server.recording(&id, "pace")?));
             }
         }
     }
