@@ -59,7 +59,9 @@ async fn main() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("TLS was set up already");
     }
-    let ended = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    let serves = matches!(command, Command::Serve(_));
+    let ended = match command {
         Command::Serve(settings) => done(cli::serve::run(settings).await),
         Command::Link(args) => done(cli::link::run(args).await),
         Command::Submit(args) => done(cli::submit::run(args).await),
@@ -72,7 +74,12 @@ async fn main() -> ExitCode {
         Command::Worker(args) => cli::worker::run(args).await.map_err(|error| words::chain(&error)),
     };
     ended.unwrap_or_else(|message| {
-        tracing::error!("{message}");
+        // A server has a log; who typed a command reads a sentence.
+        if serves {
+            tracing::error!("{message}");
+        } else {
+            eprintln!("error: {message}");
+        }
         ExitCode::FAILURE
     })
 }

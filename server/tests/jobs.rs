@@ -221,6 +221,27 @@ async fn a_worker_that_keeps_crashing_backs_off_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_cannot_be_met_is_said_once_among_the_decisions() {
+    let server = Server::start().await;
+    let mut body = echo_job(100, 1.0);
+    body["objective"] = json!({ "deadline_s": 20, "service_s": 1.0 });
+    body["replicas"] = json!({ "min": 1, "max": 1, "initial": 1 });
+    let job = server.submit(&body).await;
+    let late = |detail: &Value| {
+        let marks = detail["marks"].as_array().unwrap().iter();
+        marks.filter(|mark| mark["text"].as_str().unwrap().starts_with("Too late:")).count()
+    };
+    let begun = std::time::Instant::now();
+    while late(&server.get(&format!("/api/v1/jobs/{job}")).await) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(15), "nothing was said");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(late(&server.get(&format!("/api/v1/jobs/{job}")).await), 1);
+    server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_loops_on_one_actuator_are_joined_by_the_greatest() {
     let server = Server::start().await;
     let mut body = echo_job(300, 0.1);

@@ -46,6 +46,7 @@ fn bad() -> Vec<(Value, &'static str)> {
         (json!(null), ""),
         (with("/name", json!("REMOVE")), "name"),
         (with("/name", json!("")), "name"),
+        (with("/name", json!(" \u{2003} ")), "name"),
         (with("/name", json!(long)), "name"),
         (with("/name", json!(["a"])), "name"),
         (with("/name", json!({})), "name"),
@@ -335,4 +336,14 @@ async fn post_form(server: &Server, cookie: &str, fields: &[(&str, &str)]) -> re
         .send()
         .await
         .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_session_has_ended_reads_that_it_must_sign_in() {
+    let server = Server::start().await;
+    let post = server.client.post(server.url("/api/fn/command")).header("origin", server.url("")).header("accept", "application/json");
+    let post = post.header("content-type", "application/x-www-form-urlencoded");
+    let answer = post.body("id=kj-0&command=suspend").send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 401);
+    assert_eq!(answer.text().await.unwrap(), "\"unauthorized\"");
 }

@@ -27,7 +27,9 @@ pub enum ApiError {
 }
 
 fn said(errors: &[FieldError]) -> String {
-    errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>().join(" · ")
+    let one =
+        |error: &FieldError| if error.field.is_empty() { error.message.clone() } else { format!("{}: {}", error.field, error.message) };
+    errors.iter().map(one).collect::<Vec<_>>().join(" · ")
 }
 
 impl FromServerFnError for ApiError {

@@ -135,7 +135,7 @@ pub fn span(summary: &JobSummary, now: i64) -> Span {
 pub fn build(kind: ChartKind, facts: &Facts) -> Chart {
     let span = span(facts.summary, facts.now);
     let (axis, layers) = match kind {
-        ChartKind::Progress => progress(facts),
+        ChartKind::Progress => progress(facts, span),
         ChartKind::Replicas => replicas(facts),
         ChartKind::Cpu => cpu(facts),
         ChartKind::Error => error(facts, span),
@@ -158,15 +158,15 @@ fn until(facts: &Facts) -> i64 {
     facts.summary.ended_at.unwrap_or(facts.now)
 }
 
-fn progress(facts: &Facts) -> (Axis, Vec<Layer>) {
+fn progress(facts: &Facts, span: Span) -> (Axis, Vec<Layer>) {
     let total = facts.summary.items.total.max(1) as f64;
     let pace = vec![(facts.summary.submitted_at, 0.0), (facts.summary.deadline_at, total)];
     let mut layers = vec![Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: pace }];
     if let Some(band) = forecast::band(facts.summary, facts.series, facts.now) {
-        layers.extend(forecast::fan(facts.summary, band, facts.now));
+        layers.extend(forecast::fan(facts.summary, band, facts.now).map(|layer| layer.until(span.to)));
     }
     layers.push(Layer { ink: Ink::Done, shape: Shape::Line { width: 2, dashed: false }, points: line(points(facts, "done")) });
-    (Axis::covering(0.0, total, 4, |value| ChartKind::Progress.label(value)), layers)
+    (Axis::covering(0.0, total, 4, words::compact), layers)
 }
 
 fn replicas(facts: &Facts) -> (Axis, Vec<Layer>) {

@@ -112,6 +112,26 @@ pub enum Shape {
     },
 }
 
+impl Layer {
+    /// The same, cut where it leaves the picture on the right: drawn at the edge, what comes later would stand there as a wall.
+    pub fn until(mut self, at: i64) -> Self {
+        self.points = cut(self.points, at);
+        if let Shape::Area { base, .. } = &mut self.shape {
+            *base = cut(std::mem::take(base), at);
+        }
+        self
+    }
+}
+
+fn cut(mut points: Vec<(i64, f64)>, at: i64) -> Vec<(i64, f64)> {
+    let inside = points.partition_point(|(moment, _)| *moment <= at);
+    if let (Some((from, low)), Some((to, high))) = (inside.checked_sub(1).map(|last| points[last]), points.get(inside).copied()) {
+        points[inside] = (at, low + (high - low) * (at - from) as f64 / (to - from) as f64);
+        points.truncate(inside + 1);
+    }
+    points
+}
+
 /// The newest value of each bucket, for a line.
 pub fn line(points: &[Point]) -> Vec<(i64, f64)> {
     points.iter().filter(|p| p.last.is_finite()).map(|p| (p.at, p.last)).collect()
@@ -174,6 +194,17 @@ mod tests {
         assert!(axis.low <= -0.13 && axis.high >= 0.04);
         assert_eq!(round_step(0.3), 0.5);
         assert!((axis.place(axis.high) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_leaves_the_picture_keeps_its_slope() {
+        let line =
+            Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dashed: true }, points: vec![(0, 0.0), (100, 50.0), (300, 100.0)] };
+        assert_eq!(line.clone().until(200).points, [(0, 0.0), (100, 50.0), (200, 75.0)]);
+        assert_eq!(line.clone().until(300).points, line.points);
+        assert_eq!(line.clone().until(100).points, [(0, 0.0), (100, 50.0), (100, 50.0)]);
+        let area = Layer { shape: Shape::Area { base: vec![(0, 0.0), (400, 40.0)], alpha: 0.2 }, ..line };
+        assert_eq!(area.until(200).shape, Shape::Area { base: vec![(0, 0.0), (200, 20.0)], alpha: 0.2 });
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn Header() -> impl IntoView {
             <div class="grow">
                 <p class="crumbs"><a href="/jobs">"Jobs"</a> <LiveBadge age=live.age ended=Signal::derive(move || live.ended())/></p>
                 <h1>
-                    {move || live.summary.read().name.clone()} " "
+                    <bdi>{move || live.summary.read().name.clone()}</bdi> " "
                     <span class="mono faint id">{live.id.get_value()}</span> " " <PhaseChip phase/>
                 </h1>
                 <p class="verdict" role="status" data-tone=move || verdict.get().tone.word()>

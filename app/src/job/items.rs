@@ -121,7 +121,10 @@ fn RetryAll(retry: Post) -> impl IntoView {
             <When on=move || live.summary.read().items.dead != 0>
                 <PostForm post=retry to=Retry::PATH>
                     <input type="hidden" name="id" value=live.id.get_value()/>
-                    <button class="button" type="submit">{move || format!("Retry all {} dead", live.summary.read().items.dead)}</button>
+                    <button class="button" type="submit">{move || match live.summary.read().items.dead {
+                        1 => "Retry the dead one".to_owned(),
+                        dead => format!("Retry all {} dead", count(dead)),
+                    }}</button>
                 </PostForm>
             </When>
             {said}

@@ -65,7 +65,7 @@ pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
 pub fn expected(job: &JobSummary, band: Option<Band>, now: i64, zone: i32) -> Verdict {
     let plain = verdict(job, now);
     let (Phase::Running, Some(band)) = (job.phase, band) else { return plain };
-    if plain.tone == Tone::Bad {
+    if job.reason.is_some() {
         return plain;
     }
     let p = band.p_meet.unwrap_or(if band.p95 <= job.deadline_at { 1.0 } else { 0.0 });
@@ -79,7 +79,12 @@ pub fn expected(job: &JobSummary, band: Option<Band>, now: i64, zone: i32) -> Ve
         (from, to) if from == to => format!("done at about {to}"),
         (from, to) => format!("done between {from} and {to}"),
     };
-    let said = format!("{when}, in time with {}. {} done.{}", percent(p), percent(share(job.items.done, job.items.total)), dead(job));
+    if now > job.deadline_at {
+        return Verdict { rest: format!("{} Likely {when}.", plain.rest), ..plain };
+    }
+    // The band is of the replicas there are, the probability of all that can be had.
+    let with = if p >= 0.5 && job.deadline_at < band.p95 { "as it is now; if need be with more replicas in time" } else { "in time" };
+    let said = format!("{when}, {with} with {}. {} done.{}", percent(p), percent(share(job.items.done, job.items.total)), dead(job));
     Verdict::new(tone, lead, said)
 }
 
@@ -183,6 +188,15 @@ pub(crate) mod tests {
         assert_eq!(said(0.7), "Tight: done between 00:18:00 and 00:18:10, in time with 70 %. 60 % done.");
         assert_eq!(said(0.1), "Likely late: done between 00:18:00 and 00:18:10, in time with 10 %. 60 % done.");
         assert_eq!(expected(&running, None, 1_060_000, 0), verdict(&running, 1_060_000));
+        let slow = |now, p_meet| {
+            let band = Band { p5: 1_200_000, p50: 1_250_000, p95: 1_300_000, p_meet: Some(p_meet) };
+            expected(&running, Some(band), now, 0).rest.replace('\u{202f}', " ")
+        };
+        assert_eq!(
+            slow(1_060_000, 0.97),
+            "done between 00:20:00 and 00:21:40, as it is now; if need be with more replicas in time with 97 %. 60 % done."
+        );
+        assert_eq!(slow(1_160_000, 0.0), "60 % done, 1 min after the deadline. Likely done between 00:20:00 and 00:21:40.");
     }
 
     #[test]

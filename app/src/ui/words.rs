@@ -20,6 +20,16 @@ pub fn number(value: f64, places: usize) -> String {
     if text == "-0" { "0".to_owned() } else { text.replace('-', "−") }
 }
 
+/// A count in little room: `900`, `12 000`, `500 k`, `1.5 M`.
+pub fn compact(value: f64) -> String {
+    match value.abs() {
+        many if many >= 1e6 => format!("{}\u{202f}M", number(value / 1e6, 2)),
+        many if many >= 1e5 => format!("{}\u{202f}k", number(value / 1e3, 0)),
+        _ if value >= 0.0 && value.fract() == 0.0 => count(value as u64),
+        _ => number(value, 1),
+    }
+}
+
 /// A share as whole percent: `63 %`; what is nearly all or nearly nothing keeps a decimal and is not called that.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -140,6 +150,12 @@ mod tests {
         assert_eq!(number(-0.001, 2), "0");
         assert_eq!(number(-1.50, 2), "−1.5");
         assert_eq!(number(100.0, 0), "100");
+    }
+
+    #[test]
+    fn large_counts_fit_beside_an_axis() {
+        let said = [0.0, 0.5, 900.0, 12_000.0, 500_000.0, 1_500_000.0, 20_000_000.0].map(compact);
+        assert_eq!(said.map(|text| text.replace(['\u{202f}', '\u{2009}'], " ")), ["0", "0.5", "900", "12 000", "500 k", "1.5 M", "20 M"]);
     }
 
     #[test]

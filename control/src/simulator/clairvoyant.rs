@@ -42,14 +42,24 @@ impl Clairvoyant {
                 feasible: false,
             };
         };
-        // `high` meets the deadline and `low` does not.
-        let (mut low, mut high, mut best) = (scenario.replicas.min.max(1) - 1, most, greatest);
+        // `high` meets the deadline and `low` does not. It is seldom far above what the work itself asks for, so there the
+        // search begins, in steps that double; then halves.
+        let none = scenario.replicas.min.max(1) - 1;
+        let (mut low, mut high, mut best) = (none, most, greatest);
+        let mut next = (greatest.replica_seconds / deadline_s).ceil() as u32;
+        let mut step = 1;
         while 1 < high - low {
-            let middle = low.midpoint(high);
+            let middle = next.clamp(low + 1, high - 1);
             match finish(world, middle, deadline_s) {
                 Some(end) => (high, best) = (middle, end),
                 None => low = middle,
             }
+            next = match (low == none, high == most) {
+                (true, false) => high.saturating_sub(step),
+                (false, true) => low.saturating_add(step),
+                _ => low.midpoint(high),
+            };
+            step *= 2;
         }
         let scarce = scenario.available.iter().filter(|(at_s, _)| *at_s < deadline_s).map(|(_, count)| *count).min();
         let enough = scarce.is_none_or(|count| most <= count || FEASIBLE_CAPACITY * f64::from(high) <= f64::from(count));

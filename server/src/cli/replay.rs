@@ -28,16 +28,20 @@ pub struct ReplayArgs {
     #[arg(long)]
     params: Option<String>,
     /// … with this deadline, seconds from the job's start?
-    #[arg(long)]
+    #[arg(long, value_parser = deadline)]
     deadline_s: Option<f64>,
     /// … with so many replicas at most?
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max: Option<u32>,
     /// Prints what the loop was told, for `asperathos law`, or what it answers now.
     #[arg(long, value_enum)]
     print: Option<Side>,
     #[command(flatten)]
     remote: Remote,
+}
+
+fn deadline(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|s: &f64| s.is_finite() && 0.0 < *s).ok_or_else(|| "must be a number of seconds above 0".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,6 +60,8 @@ pub enum ReplayError {
     Refused(String),
     #[error("job {job} has no loop {name}; it has {known}")]
     NoLoop { job: String, name: String, known: String },
+    #[error("nothing is recorded of loop {0} of this job: it has decided nothing yet")]
+    Nothing(String),
     #[error("line {number} of the recording cannot be read")]
     Line {
         number: usize,
@@ -83,6 +89,9 @@ pub async fn run(args: ReplayArgs) -> Result<(), ReplayError> {
         return Err(ReplayError::NoLoop { job: args.job.clone(), name: name.to_owned(), known: known.join(", ") });
     }
     let recording = ask(&args, &format!("/loops/{name}/recording")).await?;
+    if recording.trim().is_empty() {
+        return Err(ReplayError::Nothing(name.to_owned()));
+    }
     let read = |(place, text)| serde_json::from_str(text).map_err(|cause| ReplayError::Line { number: place + 1, cause });
     let lines = recording.lines().enumerate().map(read).collect::<Result<Vec<Line>, _>>()?;
     let mut output = std::io::BufWriter::new(std::io::stdout().lock());

@@ -53,6 +53,9 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
     for folder in [settings.data.clone(), settings.uploads()] {
         std::fs::create_dir_all(&folder).map_err(|cause| ServeError::Folder { folder: folder.display().to_string(), cause })?;
     }
+    if !settings.site.join("pkg").is_dir() {
+        tracing::warn!("{} holds no browser part: pages can be read, but do not move; see --site", settings.site.display());
+    }
     // First of all the port: two servers must never look after the same jobs.
     let listener = TcpListener::bind(settings.listen).await.map_err(|cause| ServeError::Listen { listen: settings.listen, cause })?;
     let queues = Queues::open(&settings.queues())?;

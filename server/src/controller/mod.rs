@@ -32,6 +32,8 @@ struct Running {
     wish: Option<u32>,
     /// Items done since its last activation.
     completions: Vec<Completion>,
+    /// Its newest forecast says that the deadline cannot be met.
+    late: bool,
 }
 
 /// What one activation of all due loops came to.
@@ -80,6 +82,7 @@ impl Loops {
                 due_ms: 0,
                 wish: None,
                 completions: Vec::new(),
+                late: false,
             });
         }
         Ok(Self { running })
@@ -192,7 +195,13 @@ impl Running {
         moves
     }
 
-    fn record(&self, decision: Decision, wall_ms: i64, outcome: &mut Outcome) {
+    fn record(&mut self, decision: Decision, wall_ms: i64, outcome: &mut Outcome) {
+        let was_late = std::mem::replace(&mut self.late, decision.forecast.is_some_and(|forecast| forecast.earliest_ms.is_some()));
+        // With a move the move's own mark says it.
+        if self.late && !was_late && decision.from == decision.to {
+            let (at, loop_name) = (wall_ms, Some(self.spec.name.clone()));
+            outcome.marks.push(Mark { at, kind: MarkKind::Failure, text: decision.why.clone(), loop_name, decision: None });
+        }
         let name = &self.spec.name;
         if decision.wanted.is_finite() {
             outcome.samples.push((format!("wish.{name}"), decision.wanted));

@@ -1,6 +1,8 @@
 //! Who may come in: the right Host, the same origin for every change, and a session or a token.
 
+use app::api::error::ApiError;
 use app::viewer::Viewer;
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -17,6 +19,13 @@ pub const COOKIE: &str = "asperathos_session";
 /// `local` runs commands, so a page from elsewhere must never reach it through somebody's browser:
 /// a rebound name fails at Host, a foreign form or script at Origin, a stranger at the session.
 pub async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    // Pages read the errors of their own functions, scripts those of the API.
+    let of_page = request.uri().path().starts_with("/api/fn/");
+    let refuse = |status: StatusCode, message: &str| match status {
+        StatusCode::UNAUTHORIZED if of_page => (status, Json(ApiError::Unauthorized)).into_response(),
+        _ if of_page => (status, Json(ApiError::Internal { message: message.to_owned() })).into_response(),
+        _ => refuse(status, message),
+    };
     let headers = request.headers();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     if !web.hosts.contains(&host) {
@@ -97,5 +106,5 @@ fn wants_html(headers: &HeaderMap) -> bool {
 }
 
 pub fn refuse(status: StatusCode, message: &str) -> Response {
-    (status, axum::Json(json!({ "errors": [{ "field": "", "message": message }] }))).into_response()
+    (status, Json(json!({ "errors": [{ "field": "", "message": message }] }))).into_response()
 }

@@ -70,6 +70,7 @@ pub fn parse(body: &Value) -> Result<JobSpec, Vec<FieldError>> {
     }
 
     let name = fields.get("name").cloned().unwrap_or(json!(""));
+    let name = name.as_str().map(|name| json!(name.trim())).unwrap_or(name);
     let head = problems.section::<Head>("", Some(&json!({ "name": name })));
     if name.as_str().is_some_and(|name| name.chars().any(char::is_control)) {
         problems.add("name", "must not hold control characters");
@@ -91,7 +92,7 @@ pub fn parse(body: &Value) -> Result<JobSpec, Vec<FieldError>> {
     match (head, objective, replicas, queue, platform, workload) {
         (Some(head), Some(objective), Some(replicas), Some(queue), Some(platform), Some(workload)) if problems.0.is_empty() => {
             Ok(JobSpec {
-                name: head.name.trim().to_owned(),
+                name: head.name,
                 platform,
                 workload,
                 objective: Objective { deadline_s: objective.deadline_s, confidence: objective.confidence, service_s: objective.service_s },
