@@ -48,6 +48,17 @@ struct Model {
     handicap: f64,
 }
 
+/// A trend that shows in the last items alone is followed for so many times as many at most: what began of late may
+/// end as soon (damped trend: Gardner and McKenzie, 1985).
+const LASTING: f64 = 2.0;
+
+impl Model {
+    /// How far a trend is followed that goes on for `ahead` items.
+    fn damped(&self, ahead: f64) -> f64 {
+        if self.axis == Axis::Number { ahead / (1.0 + (ahead / (LASTING * self.horizon)).max(0.0)) } else { ahead }
+    }
+}
+
 /// A list is not believed to be sorted before several items in a row say so: one step ahead it looks like any line.
 const UNSORTED: f64 = 8.0;
 
@@ -167,6 +178,11 @@ impl Levels {
         self.count += 1.0;
     }
 
+    /// Goes on in the list without a look at so many items.
+    pub fn pass(&mut self, items: usize) {
+        self.count += items as f64;
+    }
+
     /// Whether this item follows the one before in order of length.
     fn compare(&mut self, value: f64) {
         let step = value - self.newest;
@@ -242,7 +258,7 @@ impl Sums {
             return (self.value, libm::sqrt(own));
         }
         let spread = self.spread(model, sd);
-        let ahead = place - self.place;
+        let ahead = model.damped(place - self.place);
         let rise = self.place_value / spread * ahead;
         let rise = if model.axis == Axis::Number { rise.clamp(-FURTHEST, FURTHEST) } else { rise };
         (self.value + rise, libm::sqrt(own + (sd * ahead) * (sd * ahead) / spread).min(1.0))

@@ -41,6 +41,9 @@ const LONGEST_MS: f64 = 1e12;
 /// Items in flight that are looked at; more say nothing new.
 const IN_FLIGHT: usize = 64;
 
+/// Items done since the observation before that are learnt from one by one; of more, each stands for its neighbours.
+const LEARNT_AT_ONCE: usize = 32;
+
 /// What is remembered of service times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -92,8 +95,12 @@ impl Service {
     }
 
     pub fn learn(&mut self, seen: &Observation) {
-        for completion in seen.completions.iter().filter(|completion| completion.service_ms.is_finite()) {
-            self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64);
+        let stride = seen.completions.len().div_ceil(LEARNT_AT_ONCE).max(1);
+        for some in seen.completions.chunks(stride) {
+            if let Some(completion) = some.iter().find(|completion| completion.service_ms.is_finite()) {
+                self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64);
+                self.levels.pass(some.len() - 1);
+            }
         }
     }
 
@@ -189,10 +196,14 @@ impl Service {
         self.useful_ms += done;
     }
 
+    /// Replica milliseconds that went into items, done or still in flight.
+    pub fn spent_ms(&self, seen: &Observation) -> f64 {
+        self.useful_ms + seen.in_flight.iter().map(|item| item.age_ms as f64).sum::<f64>()
+    }
+
     /// Busy time over useful time, at least 1.
     pub fn waste(&self, seen: &Observation) -> f64 {
-        let held: f64 = seen.in_flight.iter().map(|item| item.age_ms as f64).sum();
-        let useful = self.useful_ms + held;
+        let useful = self.spent_ms(seen);
         // A tenth is within what ticks blur.
         let raw = self.busy_ms / useful.max(1.0);
         if raw.is_finite() && useful > 0.0 && self.levels.count() > 10.0 { (raw - 0.05).clamp(1.0, 3.0) } else { 1.0 }

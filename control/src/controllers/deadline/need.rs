@@ -40,8 +40,8 @@ const REGAINED: f64 = 0.3;
 /// Probabilities are told apart up to so many standard deviations.
 const SUREST: f64 = 4.0;
 
-/// A deadline is not given up on the law's own guesses alone, before so many items are known; who says how long items
-/// take is believed as far as such words go.
+/// A deadline is not given up on the law's own guesses alone, before so many items are known, or should be; who says
+/// how long items take is believed as far as such words go.
 const KNOWN_ITEMS: f64 = 3.0;
 
 /// Finish, milliseconds from now.
@@ -63,6 +63,8 @@ pub struct Needs<'a> {
     /// From a course gone wrong until more replicas work against it.
     reaction_ms: f64,
     known: f64,
+    /// How many items would be done by now if they took as long as the deadline allows with all that can be had.
+    due: f64,
     /// Nobody said how long items take.
     blank: bool,
     /// The quantile of the end that must come before the deadline.
@@ -71,7 +73,9 @@ pub struct Needs<'a> {
 }
 
 impl<'a> Needs<'a> {
-    pub fn new(params: &Params, seen: &'a Observation, deadline_ms: u64, rest: &'a Rest<'a>, startup_ms: f64, known: f64) -> Self {
+    pub fn new(params: &Params, seen: &'a Observation, deadline_ms: u64, rest: &'a Rest<'a>, startup_ms: f64, known: f64, spent_ms: f64) -> Self {
+        let allowed_ms = deadline_ms as f64 * f64::from(seen.most().max(1)) / (seen.items.total as f64).max(1.0);
+        let due = spent_ms / allowed_ms.max(1.0);
         let left = deadline_ms as f64 - seen.at_ms as f64;
         let reserve = (params.margin * deadline_ms as f64).min(0.5 * left.max(0.0));
         // What the user calls sure is shared by several risks.
@@ -82,7 +86,7 @@ impl<'a> Needs<'a> {
         let sure_end = 1.0 - libm::pow(UNSURE_END, 1.0 - learnt) * libm::pow(1.0 - sure, learnt);
         let blank = seen.hints.service_ms_mean.is_none() && seen.hints.history.is_none();
         let z_sure = normal::quantile(sure);
-        Self { rest, seen, time_ms: left - reserve, deadline_ms: left, startup_ms, reaction_ms, known, blank, sure_end, z_sure }
+        Self { rest, seen, time_ms: left - reserve, deadline_ms: left, startup_ms, reaction_ms, known, due, blank, sure_end, z_sure }
     }
 
     /// Fewest replicas that meet the deadline, with `spare` of them to spare; the most there can be when none do.
@@ -187,7 +191,7 @@ impl<'a> Needs<'a> {
         if self.deadline_ms <= 0.0 {
             return true;
         }
-        if self.blank && self.known < KNOWN_ITEMS && !already {
+        if self.blank && self.known < KNOWN_ITEMS && self.due < KNOWN_ITEMS && !already {
             return false;
         }
         let p = if already { REGAINED } else { LOST };
