@@ -24,6 +24,12 @@ const BEND: f64 = 0.2;
 /// Logarithms of lengths spread by so much at most about a sorted list's slope, before it is seen.
 const PRIOR_SLOPE: f64 = 0.5;
 
+/// Logarithms of lengths rise or fall by so much about from a drifting list's first item to its last, before it is seen.
+const PRIOR_RISE: f64 = 1.0;
+
+/// Sum of squared places that a level line through the newest items is worth.
+const NEWEST_PRIOR: f64 = 50.0;
+
 /// No list is steeper: the longest of thousands would be a thousand times the typical one and more.
 const STEEPEST: f64 = 2.0;
 
@@ -152,7 +158,7 @@ impl Levels {
     pub fn next(&self, sd: f64, total: f64) -> Outlook {
         let rank = rank(self.count, total);
         self.mixed(|model, sums| {
-            let (level, doubt) = sums.at(model, if model.axis == Axis::Rank { rank } else { self.count + 0.5 }, sd);
+            let (level, doubt) = sums.at(model, if model.axis == Axis::Rank { rank } else { self.count + 0.5 }, sd, total);
             Ahead { level, last: level, doubt, bend: 0.0 }
         })
     }
@@ -164,7 +170,7 @@ impl Levels {
         for (model, sums) in MODELS.iter().zip(&mut self.models) {
             let place = if model.axis == Axis::Rank { rank } else { self.count };
             if sums.weight > 0.0 {
-                let (foretold, doubt) = sums.at(model, place, sd);
+                let (foretold, doubt) = sums.at(model, place, sd, total);
                 sums.evidence =
                     sums.evidence * (1.0 - 1.0 / EVIDENCE_ITEMS) + likelihood(value - foretold, libm::sqrt(sd * sd + doubt * doubt));
             }
@@ -200,10 +206,10 @@ impl Levels {
     pub fn ahead(&self, items: f64, sd: f64) -> Outlook {
         let total = self.count + items;
         self.mixed(|model, sums| match model.axis {
-            Axis::Rank => sums.longer(model, items / total, rank(total - 1.0, total), sd),
+            Axis::Rank => sums.longer(model, items, total, sd),
             Axis::Level | Axis::Number => {
-                let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd);
-                Ahead { level: middle, last: sums.at(model, total, sd).0, doubt, bend: 0.0 }
+                let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd, total);
+                Ahead { level: middle, last: sums.at(model, total, sd, total).0, doubt, bend: 0.0 }
             }
         })
     }
@@ -248,8 +254,8 @@ impl Sums {
         self.place_value = self.place_value * keep + step * (value - self.value);
     }
 
-    /// The level at a place, and the doubt about it.
-    fn at(&self, model: &Model, place: f64, sd: f64) -> (f64, f64) {
+    /// The level at a place in a list of `total`, and the doubt about it.
+    fn at(&self, model: &Model, place: f64, sd: f64, total: f64) -> (f64, f64) {
         if self.weight <= 0.0 {
             return (self.value, 1.0);
         }
@@ -257,31 +263,36 @@ impl Sums {
         if model.axis == Axis::Level {
             return (self.value, libm::sqrt(own));
         }
-        let spread = self.spread(model, sd);
+        let spread = self.spread(model, sd, total);
         let ahead = model.damped(place - self.place);
         let rise = self.place_value / spread * ahead;
         let rise = if model.axis == Axis::Number { rise.clamp(-FURTHEST, FURTHEST) } else { rise };
         (self.value + rise, libm::sqrt(own + (sd * ahead) * (sd * ahead) / spread).min(1.0))
     }
 
-    /// With a prior on the slope, which keeps a line through few items level: of numbers it is worth a handful of items.
-    fn spread(&self, model: &Model, sd: f64) -> f64 {
-        let prior = if model.axis == Axis::Rank { (sd / PRIOR_SLOPE) * (sd / PRIOR_SLOPE) } else { 50.0 };
-        self.place_place + prior
+    /// With a prior on the slope, which keeps a line through few items level: a line through all is not likely to rise
+    /// by more than `PRIOR_RISE` from the first item to the last, and one through the newest is worth a handful of items.
+    fn spread(&self, model: &Model, sd: f64, total: f64) -> f64 {
+        let slope = match model.axis {
+            Axis::Rank => PRIOR_SLOPE,
+            _ if model.horizon.is_infinite() => PRIOR_RISE / total.max(1.0),
+            _ => return self.place_place + NEWEST_PRIOR,
+        };
+        self.place_place + (sd / slope) * (sd / slope)
     }
 
-    /// Of a sorted list the level of the mean of the last `share`, that of the very last, and the doubt. With
+    /// Of a sorted list of `total` the level of the mean of the last `items`, that of the very last, and the doubt. With
     /// slope b the mean of the exponential beyond the score s is exp(b² ÷ 2) × Φ(b − s) ÷ Φ(−s) times that at zero.
-    fn longer(&self, model: &Model, share: f64, last: f64, sd: f64) -> Ahead {
+    fn longer(&self, model: &Model, items: f64, total: f64, sd: f64) -> Ahead {
         if self.weight <= 0.0 {
             return Ahead { level: self.value, last: self.value, doubt: 1.0, bend: 0.0 };
         }
-        let slope = (self.place_value / self.spread(model, sd)).clamp(-STEEPEST, STEEPEST);
-        let from = -normal::quantile(share);
+        let slope = (self.place_value / self.spread(model, sd, total)).clamp(-STEEPEST, STEEPEST);
+        let from = -normal::quantile(items / total);
         let beyond = normal::below(slope - from).max(1e-12) / normal::below(-from).max(1e-12);
         let level = self.value - slope * self.place + 0.5 * slope * slope + libm::log(beyond);
-        let end = self.value + slope * (last - self.place);
-        let (_, doubt) = self.at(model, self.place + (level - self.value).abs() / slope.abs().max(0.1), sd);
+        let end = self.value + slope * (rank(total - 1.0, total) - self.place);
+        let (_, doubt) = self.at(model, self.place + (level - self.value).abs() / slope.abs().max(0.1), sd, total);
         Ahead { level, last: end, doubt, bend: BEND * (level - self.value).abs().min(FURTHEST) }
     }
 }
