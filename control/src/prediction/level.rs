@@ -172,7 +172,7 @@ impl Levels {
             if sums.weight > 0.0 {
                 let (foretold, doubt) = sums.at(model, place, sd, total);
                 sums.evidence =
-                    sums.evidence * (1.0 - 1.0 / EVIDENCE_ITEMS) + likelihood(value - foretold, libm::sqrt(sd * sd + doubt * doubt));
+                    sums.evidence * (1.0 - 1.0 / EVIDENCE_ITEMS) + likelihood(value - foretold, (sd * sd + doubt * doubt).sqrt());
             }
             sums.add(model, place, value);
         }
@@ -227,7 +227,7 @@ impl Levels {
             worth += weight * sums.weight;
         }
         let variance = (square - level * level).max(0.0);
-        Outlook { level, doubt: libm::sqrt(variance), bend: libm::sqrt(bend), last, worth }
+        Outlook { level, doubt: variance.sqrt(), bend: bend.sqrt(), last, worth }
     }
 
     fn weights(&self) -> [f64; MODELS.len()] {
@@ -261,13 +261,13 @@ impl Sums {
         }
         let own = sd * sd / self.weight;
         if model.axis == Axis::Level {
-            return (self.value, libm::sqrt(own));
+            return (self.value, own.sqrt());
         }
         let spread = self.spread(model, sd, total);
         let ahead = model.damped(place - self.place);
         let rise = self.place_value / spread * ahead;
         let rise = if model.axis == Axis::Number { rise.clamp(-FURTHEST, FURTHEST) } else { rise };
-        (self.value + rise, libm::sqrt(own + (sd * ahead) * (sd * ahead) / spread).min(1.0))
+        (self.value + rise, (own + (sd * ahead) * (sd * ahead) / spread).sqrt().min(1.0))
     }
 
     /// With a prior on the slope, which keeps a line through few items level: a line through all is not likely to rise

@@ -130,7 +130,7 @@ impl Service {
     /// Spread of single items about their level, of the natural logarithm.
     pub fn sd(&self) -> f64 {
         let prior = PRIOR_ITEMS * PRIOR_SD * PRIOR_SD;
-        libm::sqrt((self.squares + prior) / (self.weight + PRIOR_ITEMS)).clamp(0.003, 3.0)
+        ((self.squares + prior) / (self.weight + PRIOR_ITEMS)).sqrt().clamp(0.003, 3.0)
     }
 
     /// Tables of the shape; built anew only after something was learnt.
@@ -156,7 +156,7 @@ impl Service {
         // The mean of what is spread widely is known less well than its typical value.
         let cv = self.tables().cv.min(4.0);
         let of_mean = cv * cv / (worth + 1.0);
-        let doubt = libm::sqrt(doubt * doubt + (of_mean - sd * sd / (worth + 1.0)).max(0.0)).min(1.5);
+        let doubt = (doubt * doubt + (of_mean - sd * sd / (worth + 1.0)).max(0.0)).sqrt().min(1.5);
         Belief { typical_ms: libm::exp(level + shift), last_ms: libm::exp(last + shift), doubt, sd, ratio, worth }
     }
 
@@ -221,7 +221,7 @@ impl Prior {
         // Infinite or no number at all is no hint.
         if let Some(history) = hints.history.filter(|history| history.log_mean.is_finite() && history.log_sd.is_finite()) {
             let level = history.log_mean.clamp(libm::log(SHORTEST_MS), libm::log(LONGEST_MS));
-            let of_mean = history.log_sd.abs() / libm::sqrt(f64::from(history.jobs.max(1)));
+            let of_mean = history.log_sd.abs() / f64::from(history.jobs.max(1)).sqrt();
             return Self { level, doubt: of_mean.clamp(HISTORY_DOUBT, IGNORANCE) };
         }
         match hints.service_ms_mean.filter(|hint| hint.is_finite()) {
@@ -239,6 +239,6 @@ impl Prior {
         let share = theirs / (own + theirs);
         let level = self.level + share * (learnt.level - self.level);
         let last = self.level + share * (learnt.last - self.level);
-        (level, last, libm::sqrt(1.0 / (own + theirs) + learnt.bend * learnt.bend), learnt.worth + sd * sd * own)
+        (level, last, (1.0 / (own + theirs) + learnt.bend * learnt.bend).sqrt(), learnt.worth + sd * sd * own)
     }
 }

@@ -37,6 +37,9 @@ const LOOK_MS: f64 = 2000.0;
 const LOST: f64 = 0.02;
 const REGAINED: f64 = 0.3;
 
+/// The normal quantile of 95 of 100.
+const Z95: f64 = 1.644_853_626_951_472_7;
+
 /// Probabilities are told apart up to so many standard deviations.
 const SUREST: f64 = 4.0;
 
@@ -73,7 +76,15 @@ pub struct Needs<'a> {
 }
 
 impl<'a> Needs<'a> {
-    pub fn new(params: &Params, seen: &'a Observation, deadline_ms: u64, rest: &'a Rest<'a>, startup_ms: f64, known: f64, spent_ms: f64) -> Self {
+    pub fn new(
+        params: &Params,
+        seen: &'a Observation,
+        deadline_ms: u64,
+        rest: &'a Rest<'a>,
+        startup_ms: f64,
+        known: f64,
+        spent_ms: f64,
+    ) -> Self {
         let allowed_ms = deadline_ms as f64 * f64::from(seen.most().max(1)) / (seen.items.total as f64).max(1.0);
         let due = spent_ms / allowed_ms.max(1.0);
         let left = deadline_ms as f64 - seen.at_ms as f64;
@@ -114,9 +125,9 @@ impl<'a> Needs<'a> {
         let room = self.time_ms - finish.tail_ms;
         let reaction = self.reaction_ms;
         let unmended = (reaction / room.max(1.0)).clamp(0.0, 1.0);
-        let luck = self.z_sure * finish.item_sd_ms * libm::sqrt(unmended);
+        let luck = self.z_sure * finish.item_sd_ms * unmended.sqrt();
         let level = self.z_sure * finish.level_sd_ms * unmended;
-        let reserve = libm::sqrt(luck * luck + level * level + end * end);
+        let reserve = (luck * luck + level * level + end * end).sqrt();
         let informed = self.known >= 1.0 || !self.blank;
         if informed && finish.bulk_ms * (1.0 + spare) + reserve > room {
             return false;
@@ -127,7 +138,7 @@ impl<'a> Needs<'a> {
         let luck = self.z_sure * finish.item_sd_ms;
         let room = room - end;
         let most = f64::from(self.seen.most()).max(r);
-        let bad = r * (finish.bulk_ms + libm::sqrt(off * off + luck * luck));
+        let bad = r * (finish.bulk_ms + (off * off + luck * luck).sqrt());
         let share = if self.blank && self.known < 1.0 { BLANK_ROOM } else { ROOM };
         let bad = bad.min((share * most * (room - self.startup_ms)).max(r * finish.bulk_ms));
         let answer = (PEAK * bad / room.max(1.0)).clamp(r, most);
@@ -139,7 +150,7 @@ impl<'a> Needs<'a> {
     /// its deadline it spends by holding fewer replicas later, and what it is behind it mends. `fixed` says that the
     /// allocation cannot change any more. Factors: of simulated jobs, so that nine of ten finishes lie inside.
     pub fn band(&self, replicas: u32, fixed: bool) -> Band {
-        let (p5_ms, p50_ms, p95_ms) = (self.at(replicas, 0.05), self.at(replicas, 0.5), self.at(replicas, 0.95));
+        let (p5_ms, p50_ms, p95_ms) = (self.at(replicas, -Z95), self.at(replicas, 0.0), self.at(replicas, Z95));
         if fixed {
             return Band { p5_ms, p50_ms, p95_ms };
         }
@@ -151,30 +162,24 @@ impl<'a> Needs<'a> {
         Band { p5_ms: (p50_ms - EARLY * (p50_ms - p5_ms)).max(0.0), p50_ms: p50_ms + SPENT * ahead, p95_ms: self.time_ms }
     }
 
-    /// A quantile of the finish: the doubts about the bulk and the longest at the end are independent.
-    fn at(&self, replicas: u32, p: f64) -> f64 {
+    /// The quantile of the finish that lies where `z` does of a normal distribution: the doubts about the bulk and the longest at the end are independent.
+    fn at(&self, replicas: u32, z: f64) -> f64 {
         let finish = self.rest.with(replicas);
-        let z = normal::quantile(p);
-        let longest = self.rest.longest_of(finish.active, p) - finish.tail_ms;
+        if z == 0.0 {
+            return finish.median_ms();
+        }
+        let longest = self.rest.longest_of(finish.active, normal::below(z)) - finish.tail_ms;
         // Who errs by a factor errs by less below than above.
         let doubt = self.rest.belief().doubt;
-        let level = if p < 0.5 { -finish.median_ms() * libm::expm1(z * doubt) } else { z * finish.level_sd_ms };
+        let level = if z < 0.0 { -finish.median_ms() * libm::expm1(z * doubt) } else { z * finish.level_sd_ms };
         let luck = z * finish.item_sd_ms;
-        let off = libm::sqrt(level * level + luck * luck + longest * longest);
-        (finish.median_ms()
-            + if p < 0.5 {
-                -off
-            } else if p > 0.5 {
-                off
-            } else {
-                0.0
-            })
-        .max(0.0)
+        let off = (level * level + luck * luck + longest * longest).sqrt();
+        (finish.median_ms() + off.copysign(z)).max(0.0)
     }
 
     /// Probability that the finish with an allocation lies before the deadline.
     pub fn p_meet(&self, replicas: u32) -> f64 {
-        let by = |z: f64| self.at(replicas, normal::below(z)) <= self.deadline_ms;
+        let by = |z: f64| self.at(replicas, z) <= self.deadline_ms;
         let (mut low, mut high) = (-SUREST, SUREST);
         // Most jobs are far from the line, and one look at the end of the scale tells.
         if by(high) {
@@ -195,7 +200,7 @@ impl<'a> Needs<'a> {
             return false;
         }
         let p = if already { REGAINED } else { LOST };
-        self.at(self.seen.most().max(1), p) > self.deadline_ms
+        self.at(self.seen.most().max(1), normal::quantile(p)) > self.deadline_ms
     }
 
     /// How long fewer replicas must be enough before they are taken away.
