@@ -141,12 +141,32 @@ pub struct Outlook {
     pub worth: f64,
 }
 
+/// What is believed of the level before the first item is done.
+pub struct Prior {
+    pub level: f64,
+    pub doubt: f64,
+}
+
 /// The same from one model.
 struct Ahead {
     level: f64,
     last: f64,
     doubt: f64,
     bend: f64,
+}
+
+impl Ahead {
+    /// Joined with what was believed before, by their precision. Each model by itself: that models differ makes what
+    /// was believed no better.
+    fn after(self, before: &Prior, worth: f64) -> Self {
+        let own = 1.0 / (before.doubt * before.doubt);
+        // What few items tell is less sure than their spread says: the spread itself is hardly known.
+        let caution = 1.0 + 2.0 / worth.max(0.5);
+        let theirs = 1.0 / (self.doubt * self.doubt * caution).max(1e-8);
+        let share = theirs / (own + theirs);
+        let joined = |learnt: f64| before.level + share * (learnt - before.level);
+        Self { level: joined(self.level), last: joined(self.last), doubt: (1.0 / (own + theirs)).sqrt(), bend: self.bend }
+    }
 }
 
 impl Levels {
@@ -202,15 +222,18 @@ impl Levels {
         self.falling = (self.falling + fall).clamp(LEAST_SORTED, MOST_SORTED);
     }
 
-    /// What to expect of the next `items` items, the last there are.
-    pub fn ahead(&self, items: f64, sd: f64) -> Outlook {
+    /// What to expect of the next `items` items, the last there are, after what was believed of them `before`.
+    pub fn ahead(&self, items: f64, sd: f64, before: &Prior) -> Outlook {
         let total = self.count + items;
-        self.mixed(|model, sums| match model.axis {
-            Axis::Rank => sums.longer(model, items, total, sd),
-            Axis::Level | Axis::Number => {
-                let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd, total);
-                Ahead { level: middle, last: sums.at(model, total, sd, total).0, doubt, bend: 0.0 }
-            }
+        self.mixed(|model, sums| {
+            let ahead = match model.axis {
+                Axis::Rank => sums.longer(model, items, total, sd),
+                Axis::Level | Axis::Number => {
+                    let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd, total);
+                    Ahead { level: middle, last: sums.at(model, total, sd, total).0, doubt, bend: 0.0 }
+                }
+            };
+            ahead.after(before, sums.weight)
         })
     }
 

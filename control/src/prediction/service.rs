@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::level::{Levels, Outlook};
+use super::level::{Levels, Prior};
 use super::normal;
 use super::shape::{Shape, Tables};
 use crate::observation::{Hints, Observation};
@@ -145,11 +145,12 @@ impl Service {
         let sd = self.sd();
         let mean = self.tables().mean;
         let prior = Prior::of(&seen.hints, guess_ms, mean);
-        let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd);
+        let own = (sd / prior.doubt) * (sd / prior.doubt);
         let (level, last, doubt, worth) = if self.levels.count() > 0.0 {
-            prior.join(&learnt, sd)
+            let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd, &prior);
+            (learnt.level, learnt.last, (learnt.doubt * learnt.doubt + learnt.bend * learnt.bend).sqrt(), learnt.worth + own)
         } else {
-            (prior.level, prior.level, prior.doubt, (sd / prior.doubt) * (sd / prior.doubt))
+            (prior.level, prior.level, prior.doubt, own)
         };
         let shift = self.unfinished(seen, level, sd, worth);
         let ratio = (self.ratios + 6.0 * mean) / (self.ratio_weight + 6.0);
@@ -210,12 +211,6 @@ impl Service {
     }
 }
 
-/// What is believed before the first item is done.
-struct Prior {
-    level: f64,
-    doubt: f64,
-}
-
 impl Prior {
     fn of(hints: &Hints, guess_ms: f64, mean: f64) -> Self {
         // Infinite or no number at all is no hint.
@@ -228,17 +223,5 @@ impl Prior {
             Some(hint) => Self { level: libm::log(hint.clamp(SHORTEST_MS, LONGEST_MS) / mean), doubt: HINT_DOUBT },
             None => Self { level: libm::log(guess_ms.max(SHORTEST_MS) / mean), doubt: IGNORANCE },
         }
-    }
-
-    /// Joins two beliefs by their precision.
-    fn join(&self, learnt: &Outlook, sd: f64) -> (f64, f64, f64, f64) {
-        let own = 1.0 / (self.doubt * self.doubt);
-        // What few items tell is less sure than their spread says: the spread itself is hardly known.
-        let caution = 1.0 + 2.0 / learnt.worth.max(0.5);
-        let theirs = 1.0 / (learnt.doubt * learnt.doubt * caution).max(1e-8);
-        let share = theirs / (own + theirs);
-        let level = self.level + share * (learnt.level - self.level);
-        let last = self.level + share * (learnt.last - self.level);
-        (level, last, (1.0 / (own + theirs) + learnt.bend * learnt.bend).sqrt(), learnt.worth + sd * sd * own)
     }
 }
