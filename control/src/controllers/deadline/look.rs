@@ -46,9 +46,9 @@ impl Look {
             && self.asked == asked(params, seen)
     }
 
-    /// Until the deadline, or until the end when that is later.
+    /// Until the deadline, or until the end once the deadline was given up.
     fn left_ms(&self, seen: &Observation) -> f64 {
-        let until_ms = seen.deadline_ms.map_or(0, |deadline_ms| deadline_ms.max(self.forecast.p50_ms));
+        let until_ms = self.forecast.earliest_ms.max(seen.deadline_ms).unwrap_or(seen.at_ms);
         until_ms.saturating_sub(seen.at_ms) as f64
     }
 

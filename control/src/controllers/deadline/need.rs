@@ -33,8 +33,9 @@ const LATE_AT_LEAST: f64 = 2.6;
 /// Between two looks, and until a move is seen.
 const LOOK_MS: f64 = 2000.0;
 
-/// Below this probability with all replicas a deadline is lost; above the other it is taken up again.
-const LOST: f64 = 0.02;
+/// Below this probability with all replicas a deadline is lost: it lies before the early end of the band that is
+/// shown. Above the other it is taken up again.
+const LOST: f64 = 0.05;
 const REGAINED: f64 = 0.3;
 
 /// The normal quantile of 95 of 100.
