@@ -21,6 +21,9 @@ const FREEDOM: f64 = 4.0;
 /// How far a sorted list may bend away from what was seen of it, as a share of the rise that is expected.
 const BEND: f64 = 0.2;
 
+/// A level that changed may change again: by this share of how far it came from the level of all.
+const SHIFT: f64 = 0.5;
+
 /// Logarithms of lengths spread by so much at most about a sorted list's slope, before it is seen.
 const PRIOR_SLOPE: f64 = 0.5;
 
@@ -133,7 +136,7 @@ pub struct Outlook {
     pub level: f64,
     /// Uncertainty of it, as a standard deviation.
     pub doubt: f64,
-    /// How far a sorted list may bend away, the same: no guess about all items makes that smaller.
+    /// How far a sorted list may bend away, or a level that changed change again, the same: no guess about all items makes that smaller.
     pub bend: f64,
     /// Logarithm of the service time of the last of them.
     pub last: f64,
@@ -230,7 +233,8 @@ impl Levels {
                 Axis::Rank => sums.longer(model, items, total, sd),
                 Axis::Level | Axis::Number => {
                     let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd, total);
-                    Ahead { level: middle, last: sums.at(model, total, sd, total).0, doubt, bend: 0.0 }
+                    let bend = if model.horizon.is_finite() { SHIFT * (middle - self.models[0].value).abs() } else { 0.0 };
+                    Ahead { level: middle, last: sums.at(model, total, sd, total).0, doubt, bend }
                 }
             };
             ahead.after(before, sums.weight)
