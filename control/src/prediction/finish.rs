@@ -28,6 +28,8 @@ pub struct Rest<'a> {
     startup_ms: f64,
     /// Busy time over useful time.
     waste: f64,
+    /// The last allocation that was asked about, and its finish.
+    asked: Cell<Option<(u32, Finish)>>,
     /// The last two quantiles of the longest in flight, and what they were.
     held: Cell<[(f64, f64); 2]>,
     /// Whether items take so equally long that they end in waves.
@@ -123,6 +125,7 @@ impl<'a> Rest<'a> {
             each,
             startup_ms,
             waste,
+            asked: Cell::default(),
             held: Cell::default(),
             even,
         }
@@ -130,6 +133,15 @@ impl<'a> Rest<'a> {
 
     /// The finish with `replicas` from now on.
     pub fn with(&self, replicas: u32) -> Finish {
+        if let Some((_, finish)) = self.asked.get().filter(|(asked, _)| *asked == replicas) {
+            return finish;
+        }
+        let finish = self.find(replicas);
+        self.asked.set(Some((replicas, finish)));
+        finish
+    }
+
+    fn find(&self, replicas: u32) -> Finish {
         let r = f64::from(replicas.max(1));
         let (mean, typical) = (self.belief.mean_ms() * self.waste, self.belief.typical_ms);
         if self.waiting < 1.0 {
@@ -138,14 +150,14 @@ impl<'a> Rest<'a> {
         }
         let (active, bulk) = self.bulk(r, mean);
         let tail = self.longest(active, 0.5);
-        let item_sd = mean * self.tables.cv * libm::sqrt(self.waiting + active) / active;
+        let item_sd = mean * self.tables.cv * (self.waiting + active).sqrt() / active;
         let mut finish =
             Finish { bulk_ms: bulk, tail_ms: tail, level_sd_ms: self.belief.doubt * (bulk + tail), item_sd_ms: item_sd, active };
         if self.even {
             let whole = self.in_waves(active, bulk, mean);
             let waves = self.waiting / active + 1.0;
             let rising = libm::log(self.belief.last_ms / typical);
-            let spread = libm::sqrt(self.belief.sd * self.belief.sd * waves + rising * rising);
+            let spread = (self.belief.sd * self.belief.sd * waves + rising * rising).sqrt();
             // The first harmonic of the phase dies as exp(−2π²σ²).
             let lockstep = libm::exp(-2.0 * std::f64::consts::PI * std::f64::consts::PI * spread * spread);
             let even = (bulk + tail) + lockstep * (whole - bulk - tail);

@@ -21,8 +21,17 @@ const FREEDOM: f64 = 4.0;
 /// How far a sorted list may bend away from what was seen of it, as a share of the rise that is expected.
 const BEND: f64 = 0.2;
 
+/// A level that changed may change again: by this share of how far it came from the level of all.
+const SHIFT: f64 = 0.5;
+
 /// Logarithms of lengths spread by so much at most about a sorted list's slope, before it is seen.
 const PRIOR_SLOPE: f64 = 0.5;
+
+/// Logarithms of lengths rise or fall by so much about from a drifting list's first item to its last, before it is seen.
+const PRIOR_RISE: f64 = 1.0;
+
+/// Sum of squared places that a level line through the newest items is worth.
+const NEWEST_PRIOR: f64 = 50.0;
 
 /// No list is steeper: the longest of thousands would be a thousand times the typical one and more.
 const STEEPEST: f64 = 2.0;
@@ -46,6 +55,17 @@ struct Model {
     axis: Axis,
     /// What it must be better by, in natural units of evidence.
     handicap: f64,
+}
+
+/// A trend that shows in the last items alone is followed for so many times as many at most: what began of late may
+/// end as soon (damped trend: Gardner and McKenzie, 1985).
+const LASTING: f64 = 2.0;
+
+impl Model {
+    /// How far a trend is followed that goes on for `ahead` items.
+    fn damped(&self, ahead: f64) -> f64 {
+        if self.axis == Axis::Number { ahead / (1.0 + (ahead / (LASTING * self.horizon)).max(0.0)) } else { ahead }
+    }
 }
 
 /// A list is not believed to be sorted before several items in a row say so: one step ahead it looks like any line.
@@ -116,12 +136,18 @@ pub struct Outlook {
     pub level: f64,
     /// Uncertainty of it, as a standard deviation.
     pub doubt: f64,
-    /// How far a sorted list may bend away, the same: no guess about all items makes that smaller.
+    /// How far a sorted list may bend away, or a level that changed change again, the same: no guess about all items makes that smaller.
     pub bend: f64,
     /// Logarithm of the service time of the last of them.
     pub last: f64,
     /// How many items the knowledge is worth.
     pub worth: f64,
+}
+
+/// What is believed of the level before the first item is done.
+pub struct Prior {
+    pub level: f64,
+    pub doubt: f64,
 }
 
 /// The same from one model.
@@ -130,6 +156,20 @@ struct Ahead {
     last: f64,
     doubt: f64,
     bend: f64,
+}
+
+impl Ahead {
+    /// Joined with what was believed before, by their precision. Each model by itself: that models differ makes what
+    /// was believed no better.
+    fn after(self, before: &Prior, worth: f64) -> Self {
+        let own = 1.0 / (before.doubt * before.doubt);
+        // What few items tell is less sure than their spread says: the spread itself is hardly known.
+        let caution = 1.0 + 2.0 / worth.max(0.5);
+        let theirs = 1.0 / (self.doubt * self.doubt * caution).max(1e-8);
+        let share = theirs / (own + theirs);
+        let joined = |learnt: f64| before.level + share * (learnt - before.level);
+        Self { level: joined(self.level), last: joined(self.last), doubt: (1.0 / (own + theirs)).sqrt(), bend: self.bend }
+    }
 }
 
 impl Levels {
@@ -141,7 +181,7 @@ impl Levels {
     pub fn next(&self, sd: f64, total: f64) -> Outlook {
         let rank = rank(self.count, total);
         self.mixed(|model, sums| {
-            let (level, doubt) = sums.at(model, if model.axis == Axis::Rank { rank } else { self.count + 0.5 }, sd);
+            let (level, doubt) = sums.at(model, if model.axis == Axis::Rank { rank } else { self.count + 0.5 }, sd, total);
             Ahead { level, last: level, doubt, bend: 0.0 }
         })
     }
@@ -153,9 +193,9 @@ impl Levels {
         for (model, sums) in MODELS.iter().zip(&mut self.models) {
             let place = if model.axis == Axis::Rank { rank } else { self.count };
             if sums.weight > 0.0 {
-                let (foretold, doubt) = sums.at(model, place, sd);
+                let (foretold, doubt) = sums.at(model, place, sd, total);
                 sums.evidence =
-                    sums.evidence * (1.0 - 1.0 / EVIDENCE_ITEMS) + likelihood(value - foretold, libm::sqrt(sd * sd + doubt * doubt));
+                    sums.evidence * (1.0 - 1.0 / EVIDENCE_ITEMS) + likelihood(value - foretold, (sd * sd + doubt * doubt).sqrt());
             }
             sums.add(model, place, value);
         }
@@ -165,6 +205,11 @@ impl Levels {
             sums.evidence = (sums.evidence - best).max(-SUREST);
         }
         self.count += 1.0;
+    }
+
+    /// Goes on in the list without a look at so many items.
+    pub fn pass(&mut self, items: usize) {
+        self.count += items as f64;
     }
 
     /// Whether this item follows the one before in order of length.
@@ -180,15 +225,19 @@ impl Levels {
         self.falling = (self.falling + fall).clamp(LEAST_SORTED, MOST_SORTED);
     }
 
-    /// What to expect of the next `items` items, the last there are.
-    pub fn ahead(&self, items: f64, sd: f64) -> Outlook {
+    /// What to expect of the next `items` items, the last there are, after what was believed of them `before`.
+    pub fn ahead(&self, items: f64, sd: f64, before: &Prior) -> Outlook {
         let total = self.count + items;
-        self.mixed(|model, sums| match model.axis {
-            Axis::Rank => sums.longer(model, items / total, rank(total - 1.0, total), sd),
-            Axis::Level | Axis::Number => {
-                let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd);
-                Ahead { level: middle, last: sums.at(model, total, sd).0, doubt, bend: 0.0 }
-            }
+        self.mixed(|model, sums| {
+            let ahead = match model.axis {
+                Axis::Rank => sums.longer(model, items, total, sd),
+                Axis::Level | Axis::Number => {
+                    let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd, total);
+                    let bend = if model.horizon.is_finite() { SHIFT * (middle - self.models[0].value).abs() } else { 0.0 };
+                    Ahead { level: middle, last: sums.at(model, total, sd, total).0, doubt, bend }
+                }
+            };
+            ahead.after(before, sums.weight)
         })
     }
 
@@ -205,7 +254,7 @@ impl Levels {
             worth += weight * sums.weight;
         }
         let variance = (square - level * level).max(0.0);
-        Outlook { level, doubt: libm::sqrt(variance), bend: libm::sqrt(bend), last, worth }
+        Outlook { level, doubt: variance.sqrt(), bend: bend.sqrt(), last, worth }
     }
 
     fn weights(&self) -> [f64; MODELS.len()] {
@@ -232,40 +281,45 @@ impl Sums {
         self.place_value = self.place_value * keep + step * (value - self.value);
     }
 
-    /// The level at a place, and the doubt about it.
-    fn at(&self, model: &Model, place: f64, sd: f64) -> (f64, f64) {
+    /// The level at a place in a list of `total`, and the doubt about it.
+    fn at(&self, model: &Model, place: f64, sd: f64, total: f64) -> (f64, f64) {
         if self.weight <= 0.0 {
             return (self.value, 1.0);
         }
         let own = sd * sd / self.weight;
         if model.axis == Axis::Level {
-            return (self.value, libm::sqrt(own));
+            return (self.value, own.sqrt());
         }
-        let spread = self.spread(model, sd);
-        let ahead = place - self.place;
+        let spread = self.spread(model, sd, total);
+        let ahead = model.damped(place - self.place);
         let rise = self.place_value / spread * ahead;
         let rise = if model.axis == Axis::Number { rise.clamp(-FURTHEST, FURTHEST) } else { rise };
-        (self.value + rise, libm::sqrt(own + (sd * ahead) * (sd * ahead) / spread).min(1.0))
+        (self.value + rise, (own + (sd * ahead) * (sd * ahead) / spread).sqrt().min(1.0))
     }
 
-    /// With a prior on the slope, which keeps a line through few items level: of numbers it is worth a handful of items.
-    fn spread(&self, model: &Model, sd: f64) -> f64 {
-        let prior = if model.axis == Axis::Rank { (sd / PRIOR_SLOPE) * (sd / PRIOR_SLOPE) } else { 50.0 };
-        self.place_place + prior
+    /// With a prior on the slope, which keeps a line through few items level: a line through all is not likely to rise
+    /// by more than `PRIOR_RISE` from the first item to the last, and one through the newest is worth a handful of items.
+    fn spread(&self, model: &Model, sd: f64, total: f64) -> f64 {
+        let slope = match model.axis {
+            Axis::Rank => PRIOR_SLOPE,
+            _ if model.horizon.is_infinite() => PRIOR_RISE / total.max(1.0),
+            _ => return self.place_place + NEWEST_PRIOR,
+        };
+        self.place_place + (sd / slope) * (sd / slope)
     }
 
-    /// Of a sorted list the level of the mean of the last `share`, that of the very last, and the doubt. With
+    /// Of a sorted list of `total` the level of the mean of the last `items`, that of the very last, and the doubt. With
     /// slope b the mean of the exponential beyond the score s is exp(b² ÷ 2) × Φ(b − s) ÷ Φ(−s) times that at zero.
-    fn longer(&self, model: &Model, share: f64, last: f64, sd: f64) -> Ahead {
+    fn longer(&self, model: &Model, items: f64, total: f64, sd: f64) -> Ahead {
         if self.weight <= 0.0 {
             return Ahead { level: self.value, last: self.value, doubt: 1.0, bend: 0.0 };
         }
-        let slope = (self.place_value / self.spread(model, sd)).clamp(-STEEPEST, STEEPEST);
-        let from = -normal::quantile(share);
+        let slope = (self.place_value / self.spread(model, sd, total)).clamp(-STEEPEST, STEEPEST);
+        let from = -normal::quantile(items / total);
         let beyond = normal::below(slope - from).max(1e-12) / normal::below(-from).max(1e-12);
         let level = self.value - slope * self.place + 0.5 * slope * slope + libm::log(beyond);
-        let end = self.value + slope * (last - self.place);
-        let (_, doubt) = self.at(model, self.place + (level - self.value).abs() / slope.abs().max(0.1), sd);
+        let end = self.value + slope * (rank(total - 1.0, total) - self.place);
+        let (_, doubt) = self.at(model, self.place + (level - self.value).abs() / slope.abs().max(0.1), sd, total);
         Ahead { level, last: end, doubt, bend: BEND * (level - self.value).abs().min(FURTHEST) }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::level::{Levels, Outlook};
+use super::level::{Levels, Prior};
 use super::normal;
 use super::shape::{Shape, Tables};
 use crate::observation::{Hints, Observation};
@@ -40,6 +40,9 @@ const LONGEST_MS: f64 = 1e12;
 
 /// Items in flight that are looked at; more say nothing new.
 const IN_FLIGHT: usize = 64;
+
+/// Items done since the observation before that are learnt from one by one; of more, each stands for its neighbours.
+const LEARNT_AT_ONCE: usize = 32;
 
 /// What is remembered of service times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -92,8 +95,12 @@ impl Service {
     }
 
     pub fn learn(&mut self, seen: &Observation) {
-        for completion in seen.completions.iter().filter(|completion| completion.service_ms.is_finite()) {
-            self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64);
+        let stride = seen.completions.len().div_ceil(LEARNT_AT_ONCE).max(1);
+        for some in seen.completions.chunks(stride) {
+            if let Some(completion) = some.iter().find(|completion| completion.service_ms.is_finite()) {
+                self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64);
+                self.levels.pass(some.len() - 1);
+            }
         }
     }
 
@@ -123,7 +130,7 @@ impl Service {
     /// Spread of single items about their level, of the natural logarithm.
     pub fn sd(&self) -> f64 {
         let prior = PRIOR_ITEMS * PRIOR_SD * PRIOR_SD;
-        libm::sqrt((self.squares + prior) / (self.weight + PRIOR_ITEMS)).clamp(0.003, 3.0)
+        ((self.squares + prior) / (self.weight + PRIOR_ITEMS)).sqrt().clamp(0.003, 3.0)
     }
 
     /// Tables of the shape; built anew only after something was learnt.
@@ -138,18 +145,19 @@ impl Service {
         let sd = self.sd();
         let mean = self.tables().mean;
         let prior = Prior::of(&seen.hints, guess_ms, mean);
-        let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd);
+        let own = (sd / prior.doubt) * (sd / prior.doubt);
         let (level, last, doubt, worth) = if self.levels.count() > 0.0 {
-            prior.join(&learnt, sd)
+            let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd, &prior);
+            (learnt.level, learnt.last, (learnt.doubt * learnt.doubt + learnt.bend * learnt.bend).sqrt(), learnt.worth + own)
         } else {
-            (prior.level, prior.level, prior.doubt, (sd / prior.doubt) * (sd / prior.doubt))
+            (prior.level, prior.level, prior.doubt, own)
         };
         let shift = self.unfinished(seen, level, sd, worth);
         let ratio = (self.ratios + 6.0 * mean) / (self.ratio_weight + 6.0);
         // The mean of what is spread widely is known less well than its typical value.
         let cv = self.tables().cv.min(4.0);
         let of_mean = cv * cv / (worth + 1.0);
-        let doubt = libm::sqrt(doubt * doubt + (of_mean - sd * sd / (worth + 1.0)).max(0.0)).min(1.5);
+        let doubt = (doubt * doubt + (of_mean - sd * sd / (worth + 1.0)).max(0.0)).sqrt().min(1.5);
         Belief { typical_ms: libm::exp(level + shift), last_ms: libm::exp(last + shift), doubt, sd, ratio, worth }
     }
 
@@ -189,20 +197,18 @@ impl Service {
         self.useful_ms += done;
     }
 
+    /// Replica milliseconds that went into items, done or still in flight.
+    pub fn spent_ms(&self, seen: &Observation) -> f64 {
+        self.useful_ms + seen.in_flight.iter().map(|item| item.age_ms as f64).sum::<f64>()
+    }
+
     /// Busy time over useful time, at least 1.
     pub fn waste(&self, seen: &Observation) -> f64 {
-        let held: f64 = seen.in_flight.iter().map(|item| item.age_ms as f64).sum();
-        let useful = self.useful_ms + held;
+        let useful = self.spent_ms(seen);
         // A tenth is within what ticks blur.
         let raw = self.busy_ms / useful.max(1.0);
         if raw.is_finite() && useful > 0.0 && self.levels.count() > 10.0 { (raw - 0.05).clamp(1.0, 3.0) } else { 1.0 }
     }
-}
-
-/// What is believed before the first item is done.
-struct Prior {
-    level: f64,
-    doubt: f64,
 }
 
 impl Prior {
@@ -210,24 +216,12 @@ impl Prior {
         // Infinite or no number at all is no hint.
         if let Some(history) = hints.history.filter(|history| history.log_mean.is_finite() && history.log_sd.is_finite()) {
             let level = history.log_mean.clamp(libm::log(SHORTEST_MS), libm::log(LONGEST_MS));
-            let of_mean = history.log_sd.abs() / libm::sqrt(f64::from(history.jobs.max(1)));
+            let of_mean = history.log_sd.abs() / f64::from(history.jobs.max(1)).sqrt();
             return Self { level, doubt: of_mean.clamp(HISTORY_DOUBT, IGNORANCE) };
         }
         match hints.service_ms_mean.filter(|hint| hint.is_finite()) {
             Some(hint) => Self { level: libm::log(hint.clamp(SHORTEST_MS, LONGEST_MS) / mean), doubt: HINT_DOUBT },
             None => Self { level: libm::log(guess_ms.max(SHORTEST_MS) / mean), doubt: IGNORANCE },
         }
-    }
-
-    /// Joins two beliefs by their precision.
-    fn join(&self, learnt: &Outlook, sd: f64) -> (f64, f64, f64, f64) {
-        let own = 1.0 / (self.doubt * self.doubt);
-        // What few items tell is less sure than their spread says: the spread itself is hardly known.
-        let caution = 1.0 + 2.0 / learnt.worth.max(0.5);
-        let theirs = 1.0 / (learnt.doubt * learnt.doubt * caution).max(1e-8);
-        let share = theirs / (own + theirs);
-        let level = self.level + share * (learnt.level - self.level);
-        let last = self.level + share * (learnt.last - self.level);
-        (level, last, libm::sqrt(1.0 / (own + theirs) + learnt.bend * learnt.bend), learnt.worth + sd * sd * own)
     }
 }

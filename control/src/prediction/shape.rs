@@ -156,6 +156,10 @@ pub struct Tables {
     rest: [f64; NODES],
     /// Logarithm of the probability that an item ends sooner.
     log_ended: [f64; NODES],
+    /// The same of an item met at random, of which nobody knows when it began.
+    log_met: [f64; NODES],
+    /// Nothing takes as long as this.
+    end: f64,
     /// Integral of `rest` from the first node to this one.
     met: [f64; NODES],
     pub mean: f64,
@@ -189,15 +193,22 @@ impl Tables {
         let mean = rest[0] + times[0];
         let square = second + times[0] * times[0];
         let mut log_ended = [0.0; NODES];
+        let mut log_met = [0.0; NODES];
         let mut met = [0.0; NODES];
         for node in 0..NODES {
-            log_ended[node] = libm::log((1.0 - above[node]).max(1e-12));
+            if above[node] > 0.0 {
+                log_ended[node] = libm::log((1.0 - above[node]).max(1e-12));
+            }
+            if rest[node] > 0.0 {
+                log_met[node] = libm::log((1.0 - rest[node] / mean).max(1e-12));
+            }
             if node > 0 {
                 met[node] = met[node - 1] + 0.5 * (rest[node - 1] + rest[node]) * (times[node] - times[node - 1]);
             }
         }
-        let cv = libm::sqrt((square / (mean * mean) - 1.0).max(0.0));
-        Self { step, lowest, times, above, rest, log_ended, met, mean, cv }
+        let cv = (square / (mean * mean) - 1.0).max(0.0).sqrt();
+        let end = above.iter().position(|survival| *survival == 0.0).map_or(f64::INFINITY, |node| times[node]);
+        Self { step, lowest, times, above, rest, log_ended, log_met, end, met, mean, cv }
     }
 
     /// Node below a time and how far it is to the next, 0 to 1.
@@ -212,6 +223,9 @@ impl Tables {
 
     /// Probability of taking longer than `time`.
     pub fn survival(&self, time: f64) -> f64 {
+        if time >= self.end {
+            return 0.0;
+        }
         match self.place(time) {
             None => 1.0,
             Some((node, part)) => self.above[node] + part * (self.above[node + 1] - self.above[node]),
@@ -238,6 +252,9 @@ impl Tables {
 
     /// Integral of the survival from `time` on.
     fn rest_from(&self, time: f64) -> f64 {
+        if time >= self.end {
+            return 0.0;
+        }
         match self.place(time) {
             None => self.mean - time.max(0.0),
             Some((node, part)) => self.rest[node] + part * (self.rest[node + 1] - self.rest[node]),
@@ -248,8 +265,16 @@ impl Tables {
     /// `met` items met at random `horizon` after the first of them began.
     pub fn longest(&self, fresh: f64, met: f64, horizon: f64, log_p: f64) -> f64 {
         let all = |node: usize| {
-            let running = (self.rest[node] - self.rest_from(self.times[node] + horizon)) / self.mean;
-            fresh * self.log_ended[node] + if met > 0.0 { met * libm::log((1.0 - running).max(1e-12)) } else { 0.0 }
+            let ended = fresh * self.log_ended[node];
+            if met <= 0.0 {
+                return ended;
+            }
+            let rest = self.rest_from(self.times[node] + horizon);
+            if rest == 0.0 {
+                return ended + met * self.log_met[node];
+            }
+            let running = (self.rest[node] - rest) / self.mean;
+            ended + met * libm::log((1.0 - running).max(1e-12))
         };
         let (mut low, mut high) = (0, NODES - 1);
         if all(0) >= log_p {

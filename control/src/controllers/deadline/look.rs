@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Params;
 use crate::forecast::Forecast;
-use crate::observation::Observation;
+use crate::observation::{Items, Observation};
 
-/// It stands for at most this share of the time left …
+/// It stands for at most this share of the time left, and while nothing was begun or done …
 const SHARE_OF_TIME: f64 = 0.01;
 
-/// … and while fewer than this share of the waiting items were taken.
+/// … or fewer than this share of the waiting items were taken.
 const SHARE_OF_ITEMS: f64 = 0.02;
 
 /// Before so many items are known each one tells much.
@@ -20,6 +20,10 @@ const KNOWN_ITEMS: f64 = 20.0;
 pub struct Look {
     at_ms: u64,
     waiting: u64,
+    #[serde(default)]
+    processing: u64,
+    #[serde(default)]
+    done: u64,
     /// Of all that people and the platform can change.
     asked: u64,
     pub chosen: u32,
@@ -29,20 +33,33 @@ pub struct Look {
 
 impl Look {
     pub fn new(params: &Params, seen: &Observation, chosen: u32, mean_service_ms: f64, forecast: Forecast) -> Self {
-        Self { at_ms: seen.at_ms, waiting: seen.items.waiting, asked: asked(params, seen), chosen, mean_service_ms, forecast }
+        let Items { waiting, processing, done, .. } = seen.items;
+        Self { at_ms: seen.at_ms, waiting, processing, done, asked: asked(params, seen), chosen, mean_service_ms, forecast }
     }
 
     /// Whether another look would find much the same.
     pub fn stands(&self, params: &Params, seen: &Observation, known: f64) -> bool {
-        let left_ms = seen.deadline_ms.map_or(0.0, |deadline| deadline.saturating_sub(seen.at_ms) as f64);
-        let taken = self.waiting.saturating_sub(seen.items.waiting) as f64;
+        let since_ms = seen.at_ms.saturating_sub(self.at_ms) as f64;
         self.chosen == seen.allocated()
-            && known >= KNOWN_ITEMS
-            && seen.items.waiting > 0
-            && seen.items.waiting <= self.waiting
-            && taken < SHARE_OF_ITEMS * self.waiting as f64
-            && (seen.at_ms.saturating_sub(self.at_ms) as f64) < SHARE_OF_TIME * left_ms
+            && since_ms < SHARE_OF_TIME * self.left_ms(seen)
+            && (self.same_items(seen) || known >= KNOWN_ITEMS && self.few_taken(seen))
             && self.asked == asked(params, seen)
+    }
+
+    /// Until the deadline, or until the end once the deadline was given up.
+    fn left_ms(&self, seen: &Observation) -> f64 {
+        let until_ms = self.forecast.earliest_ms.max(seen.deadline_ms).unwrap_or(seen.at_ms);
+        until_ms.saturating_sub(seen.at_ms) as f64
+    }
+
+    /// Nothing was begun or done since.
+    fn same_items(&self, seen: &Observation) -> bool {
+        (self.waiting, self.processing, self.done) == (seen.items.waiting, seen.items.processing, seen.items.done)
+    }
+
+    fn few_taken(&self, seen: &Observation) -> bool {
+        let taken = self.waiting.saturating_sub(seen.items.waiting) as f64;
+        seen.items.waiting > 0 && seen.items.waiting <= self.waiting && taken < SHARE_OF_ITEMS * self.waiting as f64
     }
 }
 

@@ -124,9 +124,10 @@ impl Controller for Deadline {
         }
         let startup_ms = startup.expected_ms(seen);
         let waste = service.waste(seen);
+        let spent_ms = service.spent_ms(seen);
         let belief = service.belief(seen, guess_ms(seen, deadline_ms));
         let rest = Rest::new(seen, service.tables(), belief, startup_ms, waste);
-        let needs = Needs::new(params, seen, deadline_ms, &rest, startup_ms, known);
+        let needs = Needs::new(params, seen, deadline_ms, &rest, startup_ms, known, spent_ms);
 
         let now = seen.allocated();
         let late = needs.too_late(course.late);

@@ -33,15 +33,19 @@ const LATE_AT_LEAST: f64 = 2.6;
 /// Between two looks, and until a move is seen.
 const LOOK_MS: f64 = 2000.0;
 
-/// Below this probability with all replicas a deadline is lost; above the other it is taken up again.
-const LOST: f64 = 0.02;
+/// Below this probability with all replicas a deadline is lost: it lies before the early end of the band that is
+/// shown. Above the other it is taken up again.
+const LOST: f64 = 0.05;
 const REGAINED: f64 = 0.3;
+
+/// The normal quantile of 95 of 100.
+const Z95: f64 = 1.644_853_626_951_472_7;
 
 /// Probabilities are told apart up to so many standard deviations.
 const SUREST: f64 = 4.0;
 
-/// A deadline is not given up on the law's own guesses alone, before so many items are known; who says how long items
-/// take is believed as far as such words go.
+/// A deadline is not given up on the law's own guesses alone, before so many items are known, or should be; who says
+/// how long items take is believed as far as such words go.
 const KNOWN_ITEMS: f64 = 3.0;
 
 /// Finish, milliseconds from now.
@@ -63,6 +67,8 @@ pub struct Needs<'a> {
     /// From a course gone wrong until more replicas work against it.
     reaction_ms: f64,
     known: f64,
+    /// How many items would be done by now if they took as long as the deadline allows with all that can be had.
+    due: f64,
     /// Nobody said how long items take.
     blank: bool,
     /// The quantile of the end that must come before the deadline.
@@ -71,7 +77,17 @@ pub struct Needs<'a> {
 }
 
 impl<'a> Needs<'a> {
-    pub fn new(params: &Params, seen: &'a Observation, deadline_ms: u64, rest: &'a Rest<'a>, startup_ms: f64, known: f64) -> Self {
+    pub fn new(
+        params: &Params,
+        seen: &'a Observation,
+        deadline_ms: u64,
+        rest: &'a Rest<'a>,
+        startup_ms: f64,
+        known: f64,
+        spent_ms: f64,
+    ) -> Self {
+        let allowed_ms = deadline_ms as f64 * f64::from(seen.most().max(1)) / (seen.items.total as f64).max(1.0);
+        let due = spent_ms / allowed_ms.max(1.0);
         let left = deadline_ms as f64 - seen.at_ms as f64;
         let reserve = (params.margin * deadline_ms as f64).min(0.5 * left.max(0.0));
         // What the user calls sure is shared by several risks.
@@ -82,7 +98,7 @@ impl<'a> Needs<'a> {
         let sure_end = 1.0 - libm::pow(UNSURE_END, 1.0 - learnt) * libm::pow(1.0 - sure, learnt);
         let blank = seen.hints.service_ms_mean.is_none() && seen.hints.history.is_none();
         let z_sure = normal::quantile(sure);
-        Self { rest, seen, time_ms: left - reserve, deadline_ms: left, startup_ms, reaction_ms, known, blank, sure_end, z_sure }
+        Self { rest, seen, time_ms: left - reserve, deadline_ms: left, startup_ms, reaction_ms, known, due, blank, sure_end, z_sure }
     }
 
     /// Fewest replicas that meet the deadline, with `spare` of them to spare; the most there can be when none do.
@@ -110,9 +126,9 @@ impl<'a> Needs<'a> {
         let room = self.time_ms - finish.tail_ms;
         let reaction = self.reaction_ms;
         let unmended = (reaction / room.max(1.0)).clamp(0.0, 1.0);
-        let luck = self.z_sure * finish.item_sd_ms * libm::sqrt(unmended);
+        let luck = self.z_sure * finish.item_sd_ms * unmended.sqrt();
         let level = self.z_sure * finish.level_sd_ms * unmended;
-        let reserve = libm::sqrt(luck * luck + level * level + end * end);
+        let reserve = (luck * luck + level * level + end * end).sqrt();
         let informed = self.known >= 1.0 || !self.blank;
         if informed && finish.bulk_ms * (1.0 + spare) + reserve > room {
             return false;
@@ -123,7 +139,7 @@ impl<'a> Needs<'a> {
         let luck = self.z_sure * finish.item_sd_ms;
         let room = room - end;
         let most = f64::from(self.seen.most()).max(r);
-        let bad = r * (finish.bulk_ms + libm::sqrt(off * off + luck * luck));
+        let bad = r * (finish.bulk_ms + (off * off + luck * luck).sqrt());
         let share = if self.blank && self.known < 1.0 { BLANK_ROOM } else { ROOM };
         let bad = bad.min((share * most * (room - self.startup_ms)).max(r * finish.bulk_ms));
         let answer = (PEAK * bad / room.max(1.0)).clamp(r, most);
@@ -135,7 +151,7 @@ impl<'a> Needs<'a> {
     /// its deadline it spends by holding fewer replicas later, and what it is behind it mends. `fixed` says that the
     /// allocation cannot change any more. Factors: of simulated jobs, so that nine of ten finishes lie inside.
     pub fn band(&self, replicas: u32, fixed: bool) -> Band {
-        let (p5_ms, p50_ms, p95_ms) = (self.at(replicas, 0.05), self.at(replicas, 0.5), self.at(replicas, 0.95));
+        let (p5_ms, p50_ms, p95_ms) = (self.at(replicas, -Z95), self.at(replicas, 0.0), self.at(replicas, Z95));
         if fixed {
             return Band { p5_ms, p50_ms, p95_ms };
         }
@@ -147,30 +163,24 @@ impl<'a> Needs<'a> {
         Band { p5_ms: (p50_ms - EARLY * (p50_ms - p5_ms)).max(0.0), p50_ms: p50_ms + SPENT * ahead, p95_ms: self.time_ms }
     }
 
-    /// A quantile of the finish: the doubts about the bulk and the longest at the end are independent.
-    fn at(&self, replicas: u32, p: f64) -> f64 {
+    /// The quantile of the finish that lies where `z` does of a normal distribution: the doubts about the bulk and the longest at the end are independent.
+    fn at(&self, replicas: u32, z: f64) -> f64 {
         let finish = self.rest.with(replicas);
-        let z = normal::quantile(p);
-        let longest = self.rest.longest_of(finish.active, p) - finish.tail_ms;
+        if z == 0.0 {
+            return finish.median_ms();
+        }
+        let longest = self.rest.longest_of(finish.active, normal::below(z)) - finish.tail_ms;
         // Who errs by a factor errs by less below than above.
         let doubt = self.rest.belief().doubt;
-        let level = if p < 0.5 { -finish.median_ms() * libm::expm1(z * doubt) } else { z * finish.level_sd_ms };
+        let level = if z < 0.0 { -finish.median_ms() * libm::expm1(z * doubt) } else { z * finish.level_sd_ms };
         let luck = z * finish.item_sd_ms;
-        let off = libm::sqrt(level * level + luck * luck + longest * longest);
-        (finish.median_ms()
-            + if p < 0.5 {
-                -off
-            } else if p > 0.5 {
-                off
-            } else {
-                0.0
-            })
-        .max(0.0)
+        let off = (level * level + luck * luck + longest * longest).sqrt();
+        (finish.median_ms() + off.copysign(z)).max(0.0)
     }
 
     /// Probability that the finish with an allocation lies before the deadline.
     pub fn p_meet(&self, replicas: u32) -> f64 {
-        let by = |z: f64| self.at(replicas, normal::below(z)) <= self.deadline_ms;
+        let by = |z: f64| self.at(replicas, z) <= self.deadline_ms;
         let (mut low, mut high) = (-SUREST, SUREST);
         // Most jobs are far from the line, and one look at the end of the scale tells.
         if by(high) {
@@ -187,11 +197,11 @@ impl<'a> Needs<'a> {
         if self.deadline_ms <= 0.0 {
             return true;
         }
-        if self.blank && self.known < KNOWN_ITEMS && !already {
+        if self.blank && self.known < KNOWN_ITEMS && self.due < KNOWN_ITEMS && !already {
             return false;
         }
         let p = if already { REGAINED } else { LOST };
-        self.at(self.seen.most().max(1), p) > self.deadline_ms
+        self.at(self.seen.most().max(1), normal::quantile(p)) > self.deadline_ms
     }
 
     /// How long fewer replicas must be enough before they are taken away.
