@@ -83,7 +83,7 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_left_behind() {
         }
     }
     let worst = outages.iter().copied().fold(0.0, f64::max);
-    let mut widest: f64 = 0.0;
+    let mut holes = Vec::new();
     for job in &jobs {
         let detail = server.wait_long(job, &["completed", "failed"]).await;
         assert_eq!(detail["summary"]["items"]["done"], items, "{}", detail["summary"]);
@@ -91,9 +91,7 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_left_behind() {
         assert_eq!(processes_with(job), Vec::<i32>::new(), "processes are left behind");
         // A long chart comes in buckets of several seconds; an outage can empty those at both of its ends.
         let (hole, bucket) = widest_hole_s(&detail);
-        let blurred = if bucket > 1.5 { 2.0 * bucket } else { 0.0 };
-        assert!(hole <= worst + SLACK_S + blurred, "the chart of {job} has a hole of {hole} s; the longest outage took {worst} s");
-        widest = widest.max(hole);
+        holes.push((job, hole, if bucket > 1.5 { 2.0 * bucket } else { 0.0 }));
     }
     let all = server.items(&jobs[0]).await;
     for index in 0..items.min(all.len()) {
@@ -102,8 +100,13 @@ async fn killed_at_random_moments_nothing_is_lost_doubled_or_left_behind() {
     }
     let results = std::fs::read_to_string(server.data.path().join("server.log")).unwrap();
     assert!(!results.contains("panicked"), "{results}");
+    let widest = holes.iter().map(|(_, hole, _)| *hole).fold(0.0, f64::max);
     println!(
         "| kills | items of 3 jobs | done once | lost | orphans | doubled | longest outage, s | widest hole in a chart, s |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
     println!("| {kills} | {} | {} | 0 | 0 | 0 | {worst:.2} | {widest:.2} |", 3 * items, 3 * items);
+    // Last, so that all else is known when a busy machine makes holes.
+    for (job, hole, blurred) in holes {
+        assert!(hole <= worst + SLACK_S + blurred, "the chart of {job} has a hole of {hole} s; the longest outage took {worst} s");
+    }
 }
