@@ -93,8 +93,7 @@ impl ChartKind {
     /// One value as this chart's axis writes it.
     pub fn label(self, value: f64) -> String {
         match self {
-            Self::Progress | Self::Replicas if value >= 0.0 && value.fract() == 0.0 => words::count(value as u64),
-            Self::Progress | Self::Replicas => words::number(value, 1),
+            Self::Progress | Self::Replicas => words::quantity(value),
             Self::Cpu => words::percent(value),
             Self::Error => format!("{}\u{202f}%", words::number(value * 100.0, 1)),
         }

@@ -25,9 +25,13 @@ pub fn compact(value: f64) -> String {
     match value.abs() {
         many if many >= 1e6 => format!("{}\u{202f}M", number(value / 1e6, 2)),
         many if many >= 1e5 => format!("{}\u{202f}k", number(value / 1e3, 0)),
-        _ if value >= 0.0 && value.fract() == 0.0 => count(value as u64),
-        _ => number(value, 1),
+        _ => quantity(value),
     }
+}
+
+/// How many, where a mean may be a fraction: `12 000`, `2.5`.
+pub fn quantity(value: f64) -> String {
+    if value >= 0.0 && value.fract() == 0.0 { count(value as u64) } else { number(value, 1) }
 }
 
 /// A share as whole percent: `63 %`; what is nearly all or nearly nothing keeps a decimal and is not called that.

@@ -136,7 +136,8 @@ pub struct Outlook {
     pub level: f64,
     /// Uncertainty of it, as a standard deviation.
     pub doubt: f64,
-    /// How far a sorted list may bend away, or a level that changed change again, the same: no guess about all items makes that smaller.
+    /// How far a sorted list may bend away, or a level that changed change again, the same: no guess about all items makes
+    /// that smaller.
     pub bend: f64,
     /// Logarithm of the service time of the last of them.
     pub last: f64,

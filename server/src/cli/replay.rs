@@ -12,7 +12,7 @@ use super::input::{self, InputError};
 use super::remote::{Answer, ReachError, Remote};
 use crate::recorder::Line;
 use crate::recorder::replay::{Count, Replay};
-use crate::recorder::what_if::{Course, Otherwise, WhatIfError, finish_s, what_if};
+use crate::recorder::what_if::{Course, Otherwise, WhatIfError, deadline_s, finish_s, most_replicas, what_if};
 
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -28,20 +28,16 @@ pub struct ReplayArgs {
     #[arg(long)]
     params: Option<String>,
     /// … with this deadline, seconds from the job's start?
-    #[arg(long, value_parser = deadline)]
+    #[arg(long, value_parser = deadline_s)]
     deadline_s: Option<f64>,
     /// … with so many replicas at most?
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_parser = most_replicas)]
     max: Option<u32>,
     /// Prints what the loop was told, for `asperathos law`, or what it answers now.
     #[arg(long, value_enum)]
     print: Option<Side>,
     #[command(flatten)]
     remote: Remote,
-}
-
-fn deadline(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|s: &f64| s.is_finite() && 0.0 < *s).ok_or_else(|| "must be a number of seconds above 0".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,8 +56,6 @@ pub enum ReplayError {
     Refused(String),
     #[error("job {job} has no loop {name}; it has {known}")]
     NoLoop { job: String, name: String, known: String },
-    #[error("nothing is recorded of loop {0} of this job: it has decided nothing yet")]
-    Nothing(String),
     #[error("line {number} of the recording cannot be read")]
     Line {
         number: usize,
@@ -89,8 +83,8 @@ pub async fn run(args: ReplayArgs) -> Result<(), ReplayError> {
         return Err(ReplayError::NoLoop { job: args.job.clone(), name: name.to_owned(), known: known.join(", ") });
     }
     let recording = ask(&args, &format!("/loops/{name}/recording")).await?;
-    if recording.trim().is_empty() {
-        return Err(ReplayError::Nothing(name.to_owned()));
+    if recording.is_empty() {
+        return Err(WhatIfError::Empty.into());
     }
     let read = |(place, text)| serde_json::from_str(text).map_err(|cause| ReplayError::Line { number: place + 1, cause });
     let lines = recording.lines().enumerate().map(read).collect::<Result<Vec<Line>, _>>()?;

@@ -183,13 +183,7 @@ impl Running {
                     self.record(decision, wall_ms, outcome);
                 }
                 Effect::GiveUp { why } => outcome.give_up = Some(why),
-                Effect::Note { text } => outcome.marks.push(Mark {
-                    at: wall_ms,
-                    kind: MarkKind::Info,
-                    text,
-                    loop_name: Some(self.spec.name.clone()),
-                    decision: None,
-                }),
+                Effect::Note { text } => outcome.marks.push(self.mark(wall_ms, MarkKind::Info, text, None)),
             }
         }
         moves
@@ -199,8 +193,7 @@ impl Running {
         let was_late = std::mem::replace(&mut self.late, decision.forecast.is_some_and(|forecast| forecast.earliest_ms.is_some()));
         // With a move the move's own mark says it.
         if self.late && !was_late && decision.from == decision.to {
-            let (at, loop_name) = (wall_ms, Some(self.spec.name.clone()));
-            outcome.marks.push(Mark { at, kind: MarkKind::Failure, text: decision.why.clone(), loop_name, decision: None });
+            outcome.marks.push(self.mark(wall_ms, MarkKind::Failure, decision.why.clone(), None));
         }
         let name = &self.spec.name;
         if decision.wanted.is_finite() {
@@ -218,13 +211,12 @@ impl Running {
             outcome.samples.push((format!("term.{name}.{}", term.name), term.value));
         }
         if decision.from != decision.to {
-            outcome.marks.push(Mark {
-                at: wall_ms,
-                kind: if decision.to > decision.from { MarkKind::More } else { MarkKind::Fewer },
-                text: decision.why.clone(),
-                loop_name: Some(name.clone()),
-                decision: Some(decision),
-            });
+            let kind = if decision.to > decision.from { MarkKind::More } else { MarkKind::Fewer };
+            outcome.marks.push(self.mark(wall_ms, kind, decision.why.clone(), Some(decision)));
         }
+    }
+
+    fn mark(&self, at: i64, kind: MarkKind, text: String, decision: Option<Decision>) -> Mark {
+        Mark { at, kind, text, loop_name: Some(self.spec.name.clone()), decision }
     }
 }

@@ -149,8 +149,7 @@ async fn recording(State(web): State<Web>, Path((id, name)): Path<(String, Strin
         return Err(ApiError::NotFound { what: format!("a loop {name} of job {id}") }.into());
     }
     let recording = web.store.recording(&id, &name).await.map_err(|error| crate::manager::internal(&error))?;
-    let mut text = recording.lines.join("\n");
-    text.push('\n');
+    let text: String = recording.lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     let headers = [(CONTENT_TYPE, "application/jsonl; charset=utf-8".to_owned()), (STORED_BYTES, recording.stored_bytes.to_string())];
     Ok((headers, text).into_response())
 }

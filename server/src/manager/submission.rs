@@ -70,8 +70,8 @@ pub fn parse(body: &Value) -> Result<JobSpec, Vec<FieldError>> {
     }
 
     let name = fields.get("name").cloned().unwrap_or(json!(""));
-    let name = name.as_str().map(|name| json!(name.trim())).unwrap_or(name);
-    let head = problems.section::<Head>("", Some(&json!({ "name": name })));
+    let trimmed = name.as_str().map_or_else(|| name.clone(), |name| json!(name.trim()));
+    let head = problems.section::<Head>("", Some(&json!({ "name": trimmed })));
     if name.as_str().is_some_and(|name| name.chars().any(char::is_control)) {
         problems.add("name", "must not hold control characters");
     }

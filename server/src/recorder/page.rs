@@ -15,7 +15,7 @@ use control::live::{JobDetail, LoopView};
 use control::plugin::{FieldError, PluginSpec};
 
 use super::Line;
-use super::what_if::{Course, Otherwise, Point, WhatIfError, finish_s, what_if};
+use super::what_if::{Course, Otherwise, Point, WhatIfError, deadline_s, finish_s, most_replicas, what_if};
 use crate::manager::internal;
 
 /// More would keep a core busy for minutes.
@@ -38,24 +38,8 @@ pub fn asked(
     let under = format!("controller.{kind}.");
     let mut errors = Vec::new();
     let typed = |name: &str| values.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let deadline_s = typed("deadline_s").and_then(|text| {
-        checked(
-            text.parse().ok().filter(|s: &f64| s.is_finite() && 0.0 < *s),
-            &mut errors,
-            "deadline_s",
-            "must be a number of seconds above 0",
-            text,
-        )
-    });
-    let max = typed("max").and_then(|text| {
-        checked(
-            text.parse().ok().filter(|max| (1..=100_000).contains(max)),
-            &mut errors,
-            "max",
-            "must be a whole number from 1 to 100000",
-            text,
-        )
-    });
+    let deadline_s = typed("deadline_s").and_then(|text| checked(deadline_s(text), &mut errors, "deadline_s", text));
+    let max = typed("max").and_then(|text| checked(most_replicas(text), &mut errors, "max", text));
     let wants_law = values.keys().any(|name| name.starts_with(&under));
     let controller = wants_law.then(|| {
         let own = values.iter().filter_map(|(name, value)| Some((name.strip_prefix(&under)?.to_owned(), value.clone()))).collect();
@@ -76,11 +60,8 @@ pub fn asked(
     (page, otherwise)
 }
 
-fn checked<T>(read: Option<T>, errors: &mut Vec<FieldError>, field: &str, must: &str, was: &str) -> Option<T> {
-    if read.is_none() {
-        errors.push(FieldError::new(field, format!("{must}, was {was}")));
-    }
-    read
+fn checked<T>(read: Result<T, &str>, errors: &mut Vec<FieldError>, field: &str, was: &str) -> Option<T> {
+    read.map_err(|must| errors.push(FieldError::new(field, format!("{must}, was {was}")))).ok()
 }
 
 /// The params of a loop as they are now, by input name.

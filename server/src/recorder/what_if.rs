@@ -61,6 +61,22 @@ pub enum WhatIfError {
     Law(Vec<FieldError>),
 }
 
+/// Seconds to another deadline, as typed.
+///
+/// # Errors
+/// What must be typed.
+pub fn deadline_s(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|s: &f64| s.is_finite() && 0.0 < *s).ok_or("must be a number of seconds above 0")
+}
+
+/// Another greatest number of replicas, as typed.
+///
+/// # Errors
+/// What must be typed.
+pub fn most_replicas(text: &str) -> Result<u32, &'static str> {
+    text.parse().ok().filter(|max| (1..=100_000).contains(max)).ok_or("must be a whole number from 1 to 100000")
+}
+
 impl Course {
     pub fn in_time(&self) -> Option<bool> {
         Some(self.finish_s? <= self.deadline_s?)

@@ -163,7 +163,8 @@ impl<'a> Needs<'a> {
         Band { p5_ms: (p50_ms - EARLY * (p50_ms - p5_ms)).max(0.0), p50_ms: p50_ms + SPENT * ahead, p95_ms: self.time_ms }
     }
 
-    /// The quantile of the finish that lies where `z` does of a normal distribution: the doubts about the bulk and the longest at the end are independent.
+    /// The quantile of the finish that lies where `z` does of a normal distribution: the doubts about the bulk and the
+    /// longest at the end are independent.
     fn at(&self, replicas: u32, z: f64) -> f64 {
         let finish = self.rest.with(replicas);
         if z == 0.0 {
