@@ -72,8 +72,8 @@ pub struct Task {
     /// The server stops: the job is left as it is.
     released: bool,
     blind: bool,
-    /// Items done at the tick before, so that each is told to the loops once.
-    told_done: u64,
+    /// Service times seen at the tick before, so that each is told to the loops once.
+    told_services: u64,
     /// What earlier jobs with this program taught.
     history: Option<History>,
     at_half: AtHalf,

@@ -5,7 +5,7 @@ use control::{job::Order, live::ItemState};
 
 use super::{
     error::QueueError,
-    items::{Table, UNKNOWN_MS},
+    items::{Held, Table, UNKNOWN_MS},
     journal::{Changes, numbered},
     replicas::{NOBODY, remember},
 };
@@ -86,7 +86,7 @@ impl Table {
     /// An item is done. Nothing changes when it already was.
     pub(super) fn finish(&mut self, id: u32, by: u32, now: i64) {
         let held = self.leave(id);
-        let service_ms = held.map_or(UNKNOWN_MS, |taken_at| u32::try_from((now - taken_at).max(0)).unwrap_or(UNKNOWN_MS));
+        let service_ms = held.map_or(UNKNOWN_MS, |held| self.took_ms(&held, now));
         if service_ms != UNKNOWN_MS {
             self.served(service_ms);
         }
@@ -99,7 +99,7 @@ impl Table {
     }
 
     /// Takes an item out of its state and its count; when it was in flight, says since when.
-    fn leave(&mut self, id: u32) -> Option<i64> {
+    fn leave(&mut self, id: u32) -> Option<Held> {
         match self.item(id).state {
             ItemState::Waiting => {
                 self.counts.waiting -= 1;
@@ -110,7 +110,7 @@ impl Table {
             }
             ItemState::Processing => {
                 self.counts.processing -= 1;
-                self.land(id).map(|held| held.taken_at)
+                self.land(id)
             }
             ItemState::Done => {
                 self.counts.done -= 1;
@@ -169,8 +169,9 @@ impl Table {
             self.leave(id);
             self.counts.processing += 1;
             let service_ms = std::mem::replace(&mut self.change(id).service_ms, UNKNOWN_MS);
+            let known_ms = if service_ms == UNKNOWN_MS { 0 } else { service_ms };
             self.change(id).state = ItemState::Processing;
-            self.fly(id, taker.now - i64::from(service_ms), false, taker.session);
+            self.fly(id, taker.now - i64::from(known_ms), false, taker.session);
             self.replicas.get_mut(number).holds.push(id);
         }
         self.replicas.get_mut(number).holds.sort_unstable();

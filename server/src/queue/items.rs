@@ -24,6 +24,8 @@ pub(super) const NO_RESULT: u32 = u32::MAX;
 pub(super) const UNKNOWN_MS: u32 = u32::MAX;
 /// Service times that the percentiles are taken from.
 const SERVICES: usize = 1000;
+/// After a load, workers that finished while nobody listened come back within about this time.
+const RETURN_MS: i64 = 5000;
 
 /// One item. Small, because there may be millions.
 #[derive(Clone)]
@@ -50,7 +52,7 @@ pub(super) struct Held {
     pub(super) taken_at: i64,
     /// Taken by a plain pop, so never in the worker's idea of `job:processing`.
     pub(super) popped: bool,
-    /// The connection that took it.
+    /// The connection that took it; 0 when that was before this queue was loaded.
     pub(super) session: u64,
 }
 
@@ -68,6 +70,10 @@ pub(super) struct Table {
     pub(super) counts: Items,
     pub(super) replicas: Replicas,
     services: VecDeque<u32>,
+    /// Service times ever seen, those that `services` has forgotten too.
+    pub(super) services_seen: u64,
+    /// When it was read back from the journal.
+    loaded_at: Option<i64>,
     dirty: Vec<u32>,
     /// Bumps at each change of any item.
     pub(super) version: u64,
@@ -87,6 +93,8 @@ impl Table {
             counts: Items::default(),
             replicas: Replicas::default(),
             services: VecDeque::new(),
+            services_seen: 0,
+            loaded_at: None,
             dirty: Vec::new(),
             version: 0,
         }
@@ -205,7 +213,24 @@ impl Table {
         Some(held)
     }
 
+    /// May this item have been finished while the server was away, its worker waiting to say so?
+    fn overdue(&self, held: &Held, now: i64) -> bool {
+        held.session == 0 && self.loaded_at.is_some_and(|loaded_at| now - loaded_at < RETURN_MS)
+    }
+
+    /// For how long an item has been worked on, ms: at least so long, where an outage hides the rest.
+    pub(super) fn age_ms(&self, held: &Held, now: i64) -> u64 {
+        let since = if self.overdue(held, now) { self.loaded_at.unwrap_or(now) } else { held.taken_at };
+        u64::try_from(now - since).unwrap_or(0)
+    }
+
+    /// How long an item took that is done now, ms; `UNKNOWN_MS` when that cannot be told from an outage.
+    pub(super) fn took_ms(&self, held: &Held, now: i64) -> u32 {
+        if self.overdue(held, now) { UNKNOWN_MS } else { u32::try_from((now - held.taken_at).max(0)).unwrap_or(UNKNOWN_MS) }
+    }
+
     pub(super) fn served(&mut self, service_ms: u32) {
+        self.services_seen += 1;
         if self.services.len() == SERVICES {
             self.services.pop_front();
         }
@@ -294,7 +319,8 @@ impl Table {
     }
 
     /// After a load: counts every item and lines the waiting ones up, those that came back to be taken next.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, now: i64) {
+        self.loaded_at = Some(now);
         let mut returned = Vec::new();
         for id in 0..u32::try_from(self.items.len()).unwrap_or(NOBODY) {
             let item = &self.items[id as usize];

@@ -179,11 +179,17 @@ impl Queue {
     }
 
     /// How long before `now` a replica took the items that it holds, ms; nothing for those it took later.
+    /// Just after a restart, an item from before it has been worked on since then at least.
     pub fn ages(&self, replica: &str, now: i64) -> Vec<u64> {
         let state = self.lock();
         let Some(number) = state.table.replicas.find(replica) else { return Vec::new() };
         let held = state.table.replicas.get(number).holds.iter().filter_map(|id| state.table.held(*id));
-        held.map(|held| u64::try_from(now - held.taken_at).unwrap_or(0)).collect()
+        held.map(|held| state.table.age_ms(held, now)).collect()
+    }
+
+    /// How many service times were seen since this queue was made or loaded, those it was loaded with included.
+    pub fn services_seen(&self) -> u64 {
+        self.lock().table.services_seen
     }
 
     /// The newest service times, ms, oldest first: at most `count`, and at most a thousand.

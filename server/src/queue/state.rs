@@ -11,7 +11,7 @@ use control::{
 use super::{
     commands::scripts::Recipe,
     error::QueueError,
-    items::{NO_RESULT, Table, UNKNOWN_MS},
+    items::{NO_RESULT, Table, UNKNOWN_MS, now_ms},
     journal::{Changes, Journal, number_of, numbered},
     keys::Keys,
     replicas::NOBODY,
@@ -83,7 +83,7 @@ impl State {
             highest = highest.max(Some(table.item(id).result_at).filter(|at| *at != NO_RESULT));
             Ok(())
         })?;
-        table.settle();
+        table.settle(now_ms());
         let mut keys = Keys::default();
         journal.scan(b'k', |key, record| keys.restore(key, record).ok_or_else(|| corrupt("a key's record is damaged")))?;
         journal.scan(b'l', |key, element| keys.restore_element(key, element).ok_or_else(|| corrupt("a list's element is damaged")))?;

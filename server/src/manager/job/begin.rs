@@ -123,7 +123,7 @@ impl Task {
             Phase::Stopping => Some(Phase::Stopped),
             _ => None,
         };
-        let told_done = queue.counts().done;
+        let told_services = queue.services_seen();
         let history = store.experience(&experience::template(&row.spec)).await?.history;
         Ok(Self {
             shared: shared.clone(),
@@ -140,7 +140,7 @@ impl Task {
             left: false,
             released: false,
             blind: false,
-            told_done,
+            told_services,
             history,
             at_half: AtHalf::default(),
         })

@@ -58,7 +58,8 @@ impl Task {
 
     /// What every loop sees at this moment, but for its own metric.
     fn observe(&mut self, now: i64, (at_ms, deadline_ms): (u64, u64), items: Items, metrics: &BTreeMap<String, f64>) -> Observation {
-        let fresh = items.done.saturating_sub(std::mem::replace(&mut self.told_done, items.done));
+        let seen = self.queue.services_seen();
+        let fresh = seen.saturating_sub(std::mem::replace(&mut self.told_services, seen));
         let completions = self.queue.newest_services(fresh).into_iter();
         let (replicas, in_flight) = self.replicas.seen(now);
         let objective = self.row.spec.objective;

@@ -50,6 +50,32 @@ async fn everything_acknowledged_is_there_after_a_kill() {
     assert_eq!(worker.say::<i64>("LLEN job:results").await, 4);
 }
 
+/// A worker that finished while the server was away says so when it is back: that was no service time.
+#[tokio::test]
+async fn an_outage_is_not_taken_for_service() {
+    let fixture = queue_of(Order::Fifo, 3, &["a", "b", "c"]);
+    let mut worker = Worker::of(&fixture.queue, "r0").await;
+    worker.take().await;
+    worker.say::<i64>("LREM job:processing 0 a").await;
+    worker.take().await;
+    tokio::time::sleep(OUTAGE).await;
+
+    let again = after_a_kill(&fixture);
+    assert_eq!(again.queue.services_seen(), 1, "what was known is known");
+    let ages = again.queue.ages("r0", crate::clock::now_ms());
+    assert!(ages.iter().all(|age| u128::from(*age) < OUTAGE.as_millis()), "{ages:?}");
+    let mut worker = Worker::of(&again.queue, "r0").await;
+    worker.say::<i64>("LREM job:processing 0 b").await;
+    assert_eq!((again.queue.items_done("r0"), again.queue.services_seen()), (2, 1));
+    assert_eq!(again.queue.items(None, 1, 1)[0].service_s, None);
+    worker.take().await;
+    worker.say::<i64>("LREM job:processing 0 c").await;
+    assert_eq!(again.queue.services_seen(), 2, "what began after it counts");
+}
+
+/// Longer than it takes to open a queue and ask it.
+const OUTAGE: std::time::Duration = std::time::Duration::from_millis(1500);
+
 #[tokio::test]
 async fn a_cleared_and_a_deleted_queue_stay_so() {
     let fixture = queue_of(Order::Fifo, 3, &["a", "b"]);
