@@ -75,6 +75,21 @@ async fn an_upload_is_streamed_and_used() {
     assert_eq!(texts(&server, &job).await, lines);
 }
 
+/// Pages carry what was submitted: megabytes of typed items would travel with each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_typed_list_becomes_an_upload() {
+    let server = Server::start().await;
+    let lines: Vec<String> = (0..400).map(|line| format!("{line} {}", "x".repeat(200))).collect();
+    let job = server.submit(&from(json!({ "source": "inline", "items": lines }))).await;
+    let detail = server.wait(&job, &["completed"]).await;
+    assert_eq!(detail["spec"]["workload"]["source"], "upload", "{}", detail["spec"]["workload"]);
+    assert_eq!(texts(&server, &job).await, lines);
+    // Sent again, it is the same list.
+    let again = server.submit(&from(detail["spec"]["workload"].clone())).await;
+    server.wait(&again, &["completed"]).await;
+    assert_eq!(texts(&server, &again).await, lines);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn checksums_of_a_folder_by_any_command() {
     let server = Server::start().await;

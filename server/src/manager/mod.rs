@@ -153,7 +153,7 @@ impl Manager {
     }
 
     /// Creates a job from a checked submission; answers with its id once it is durable.
-    pub async fn submit(&self, spec: JobSpec, by: &str) -> Result<String, ApiError> {
+    pub async fn submit(&self, mut spec: JobSpec, by: &str) -> Result<String, ApiError> {
         if self.tasks().len() >= LIVING_LIMIT {
             return Err(ApiError::Conflict { message: format!("{LIVING_LIMIT} jobs are running already; wait until one has ended") });
         }
@@ -163,6 +163,8 @@ impl Manager {
             let message = "there is no such upload any more; upload the file again";
             return Err(ApiError::Invalid { errors: vec![control::plugin::FieldError::new("workload.upload", message)] });
         }
+        let kept = workload::apart(spec.workload, &self.uploads()).await;
+        spec.workload = kept.map_err(|error| ApiError::Internal { message: format!("the items could not be kept: {error}") })?;
         let id = new_id();
         let now = now_ms();
         let deadline_at = now + (spec.objective.deadline_s * 1000.0) as i64;

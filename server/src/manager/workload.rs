@@ -18,6 +18,8 @@ use crate::words::chain;
 pub const ITEMS_LIMIT: u64 = 10_000_000;
 /// Longest uploaded or fetched workload, bytes.
 pub const BYTES_LIMIT: u64 = 1 << 30;
+/// Longest list of typed items that stays in its submission, bytes.
+const INLINE_KEPT: usize = 64 << 10;
 /// How long a fetch may take.
 const FETCH_TIME: Duration = Duration::from_secs(600);
 /// Items are handed to the queue in lots of this many, or of so many bytes.
@@ -58,6 +60,21 @@ pub fn is_upload_id(text: &str) -> bool {
 
 pub fn upload_file(uploads: &Path, id: &str) -> PathBuf {
     uploads.join(id)
+}
+
+/// A long list of typed items becomes an upload: what was submitted travels with every page of its job.
+///
+/// # Errors
+/// When the file cannot be written.
+pub async fn apart(workload: Workload, uploads: &Path) -> std::io::Result<Workload> {
+    match workload {
+        Workload::Inline { items } if INLINE_KEPT < items.len() => {
+            let upload = ulid::Ulid::new().to_string();
+            tokio::fs::write(upload_file(uploads, &upload), items).await?;
+            Ok(Workload::Upload { upload })
+        }
+        other => Ok(other),
+    }
 }
 
 /// A URL that this server is ready to ask: http or https, not a link-local or metadata address.
