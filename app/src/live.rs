@@ -25,9 +25,9 @@ use crate::{
 /// Marks kept on a page; older ones are in the decisions table of the server.
 const MARKS: usize = 500;
 /// How often the age of the newest news is said again.
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(500);
 /// Ticks between two attempts to open a stream that the browser gave up.
-const REOPEN_TICKS: u32 = 15;
+const REOPEN_TICKS: u32 = 6;
 
 /// One job as its page sees it now.
 #[derive(Clone, Copy)]

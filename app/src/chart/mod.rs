@@ -1,6 +1,7 @@
-//! Charts: `model` says what is drawn, `kinds` builds it from a job, `paint` draws it on any plotters backend,
-//! `svg` for the server's pictures, `view` on a canvas in the browser.
+//! Charts: `model` says what is shown, `kinds` builds it from a job, `drawing` turns it into strokes, `paint` draws those
+//! on any plotters backend, `svg` for the server's pictures, `view` on a canvas in the browser.
 
+pub mod drawing;
 pub mod forecast;
 pub mod kinds;
 pub mod marks;

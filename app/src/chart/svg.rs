@@ -5,9 +5,10 @@ use std::fmt::Write;
 use plotters::prelude::SVGBackend;
 
 use super::{
+    drawing::{Surface, drawing},
     kinds::ChartKind,
     model::Chart,
-    paint::{Surface, paint},
+    paint::paint,
     palette::{Ink, Palette, hex},
 };
 
@@ -48,7 +49,7 @@ pub fn svg(chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
         let mut backend = SVGBackend::with_string(&mut drawn, (width * FINE, height * FINE));
         let surface = Surface { width: f64::from(width), height: f64::from(height), scale: f64::from(FINE), text: 1.24 };
         // Writing into a string cannot fail; plotters' signature only says so for files.
-        if let Err(error) = paint(&mut backend, chart, &palette, surface, |_| false) {
+        if let Err(error) = paint(&mut backend, &drawing(chart, &palette, surface), surface, |_| false) {
             return format!("<svg xmlns=\"http://www.w3.org/2000/svg\"><title>{error}</title></svg>");
         }
     }

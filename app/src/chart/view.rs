@@ -5,9 +5,10 @@ use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 
 use super::{
+    drawing::{LEFT, RIGHT, Stroke, Surface, drawing},
     kinds::{ChartKind, build, readout, span},
     model::Span,
-    paint::{LEFT, RIGHT, Surface, paint},
+    paint::paint,
     palette::Palette,
     table::ChartTable,
 };
@@ -148,13 +149,14 @@ pub fn Readout() -> impl IntoView {
 /// Paints whenever something changed, at most once an animation frame. True once it was painted.
 fn repaint(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>) -> RwSignal<bool> {
     let (painted, queued) = (RwSignal::new(false), StoredValue::new(false));
+    let last = StoredValue::new(None::<Painted>);
     let queue = move || {
         if queued.get_value() {
             return;
         }
         queued.set_value(true);
         request_animation_frame(move || {
-            if queued.try_set_value(false).is_none() && draw(live, kind, canvas) && !painted.get_untracked() {
+            if queued.try_set_value(false).is_none() && draw(live, kind, canvas, last) && !painted.get_untracked() {
                 painted.set(true);
             }
         });
@@ -173,8 +175,17 @@ fn repaint(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>) -> RwS
     painted
 }
 
-/// Draws the job as it is now, in the page's own colours.
-fn draw(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>) -> bool {
+/// What stands on a canvas. On a long job a second moves nothing by a whole pixel, and painting is what a page costs most.
+#[derive(PartialEq)]
+struct Painted {
+    surface: Surface,
+    strokes: Vec<Stroke>,
+    /// Painted anew each minute, whatever it shows: browsers may drop the memory of a canvas.
+    minute: i64,
+}
+
+/// Draws the job as it is now, in the page's own colours, unless just that is on the canvas already.
+fn draw(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>, last: StoredValue<Option<Painted>>) -> bool {
     let Some(canvas) = canvas.try_get_untracked().flatten() else { return false };
     let width = f64::from(canvas.client_width());
     if width <= 0.0 {
@@ -182,18 +193,24 @@ fn draw(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>) -> bool {
     }
     let scale = window().device_pixel_ratio().clamp(1.0, 4.0);
     let surface = Surface { width, height: f64::from(kind.height()), scale, text: 1.0 };
+    let style = document().document_element().and_then(|root| window().get_computed_style(&root).ok().flatten());
+    let palette = Palette::read(|token| style.as_ref()?.get_property_value(token).ok());
+    let strokes = live.with_facts(|facts| drawing(&build(kind, facts), &palette, surface));
+    let wanted = Some(Painted { surface, strokes, minute: live.now.get_untracked() / 60_000 });
+    if last.with_value(|last| *last == wanted) {
+        return true;
+    }
     let Some(context) = clear(&canvas, (surface.width * scale).round() as u32, (surface.height * scale).round() as u32) else {
         return false;
     };
-    let style = document().document_element().and_then(|root| window().get_computed_style(&root).ok().flatten());
-    let palette = Palette::read(|token| style.as_ref()?.get_property_value(token).ok());
-    let chart = live.with_facts(|facts| build(kind, facts));
     let Some(mut backend) = CanvasBackend::with_canvas_object(canvas) else { return false };
     let dash = |length: f64| {
         let pattern = if length == 0.0 { js_sys::Array::new() } else { js_sys::Array::of2(&length.into(), &length.into()) };
         context.set_line_dash(&pattern).is_ok()
     };
-    paint(&mut backend, &chart, &palette, surface, dash).is_ok()
+    let done = wanted.as_ref().is_some_and(|wanted| paint(&mut backend, &wanted.strokes, surface, dash).is_ok());
+    last.set_value(wanted.filter(|_| done));
+    done
 }
 
 /// Makes the canvas empty and of that size. A size that is set anew, even the same, costs new memory and another layout of

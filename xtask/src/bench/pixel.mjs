@@ -8,9 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 const { chromium } = createRequire(`${process.cwd()}/`)("@playwright/test");
 const { url, id, link, bearer, pages, readers, seconds, program, server } = JSON.parse(process.argv[2]);
 
-/** Before any script of the page: notes arrivals of messages, changes of the number of done items, and redrawn charts. */
+/** Before any script of the page: notes arrivals of messages, changes of the number of done items, and painted charts. */
 function watch() {
-  const seen = { arrived: {}, shown: {} };
+  const seen = { arrived: {}, shown: {}, painted: 0 };
   window.seen = seen;
   const Plain = window.EventSource;
   window.EventSource = class extends Plain {
@@ -27,26 +27,20 @@ function watch() {
     const texts = [...(name?.nextElementSibling?.childNodes ?? [])].filter((node) => node.nodeType === Node.TEXT_NODE);
     return texts.map((node) => node.data).join("").replace(/\D/g, "");
   };
-  let last = "";
-  let missing = new Set();
-  // A chart is drawn anew after its canvas was cleared.
+  // A chart is painted after its canvas was cleared.
   const { clearRect } = CanvasRenderingContext2D.prototype;
   CanvasRenderingContext2D.prototype.clearRect = function (...all) {
+    seen.painted += 1;
     clearRect.apply(this, all);
-    if (missing.delete(this.canvas)) finished();
   };
-  const finished = () => {
-    if (missing.size > 0 || last === "") return;
-    const done = last;
-    requestAnimationFrame(() => port2.postMessage(done));
-  };
+  let last = "";
   addEventListener("DOMContentLoaded", () => {
     new MutationObserver(() => {
       const now = number();
       if (now === last) return;
       last = now;
-      missing = new Set(document.querySelectorAll("canvas"));
-      finished();
+      // Charts are painted in the next frame, asked for by the same message: this is told in that frame, after them or before.
+      requestAnimationFrame(() => port2.postMessage(now));
     }).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
 }
@@ -118,13 +112,16 @@ const streams = [await read(frames)];
 for (let number = 0; number < readers; number++) streams.push(await read());
 // Start-up of the last page is not what is measured.
 await sleep(10_000);
+const painted = async () => (await Promise.all(open.map((page) => page.evaluate(() => window.seen.painted)))).reduce((sum, one) => sum + one, 0);
+const paintedBefore = await painted();
 const [from, before] = [Date.now(), used()];
 await sleep(seconds * 1000);
 const [until, after] = [Date.now(), used()];
+const paintedAfter = await painted();
 await sleep(3000);
 
 const share = (name) => ((after[name] - before[name]) / (until - from)) * 100;
-const answer = { arrived: [], shown: [], missed: 0, visible: 0, browser: share("browser"), server: share("server") };
+const answer = { arrived: [], shown: [], missed: 0, visible: 0, painted: paintedAfter - paintedBefore, browser: share("browser"), server: share("server") };
 for (const page of open) {
   const { seen, visible } = await page.evaluate(() => ({ seen: window.seen, visible: document.visibilityState === "visible" }));
   answer.visible += visible ? 1 : 0;
