@@ -26,6 +26,8 @@ use crate::{
 const MARKS: usize = 500;
 /// How often the age of the newest news is said again.
 const TICK: Duration = Duration::from_millis(500);
+/// Frames come every second; after this time without one the page's clock goes on by itself.
+const SILENT_MS: f64 = 1300.0;
 /// Ticks between two attempts to open a stream that the browser gave up.
 const REOPEN_TICKS: u32 = 6;
 
@@ -122,11 +124,13 @@ impl JobLive {
             move |age, since_frame_ms| {
                 self.age.set(age);
                 let now = self.now.get_untracked();
-                // Whole seconds only: countdowns move, charts need not.
-                if since_frame_ms >= 1000.0 && !asleep() {
-                    self.now.set(now + 1000);
+                // Whole seconds only: countdowns move, charts need not. Not when a frame is about to come and say the same.
+                if since_frame_ms < SILENT_MS || asleep() {
+                    return 0.0;
                 }
-                since_frame_ms >= 1000.0
+                let seconds = (since_frame_ms / 1000.0).floor();
+                self.now.set(now + seconds as i64 * 1000);
+                seconds * 1000.0
             },
             asleep,
         );
@@ -134,11 +138,11 @@ impl JobLive {
 }
 
 /// Opens a stream in an effect, feeds `take`, tells `tick` the age of the newest message in seconds and the
-/// milliseconds since the clock last moved (`true` says that the clock was moved), and opens again what broke.
+/// milliseconds since the clock last moved (it answers by how many it moved it now), and opens again what broke.
 pub fn follow<T: DeserializeOwned + 'static>(
     url: impl Fn() -> String + Copy + 'static,
     take: impl Fn(T) + Copy + 'static,
-    tick: impl Fn(Option<f64>, f64) -> bool + Copy + 'static,
+    tick: impl Fn(Option<f64>, f64) -> f64 + Copy + 'static,
     asleep: impl Fn() -> bool + Copy + 'static,
 ) {
     Effect::new(move |_| {
@@ -154,9 +158,8 @@ pub fn follow<T: DeserializeOwned + 'static>(
                     news.set_value(newest);
                     moved.set_value(now);
                 }
-                if tick(newest.map(|at| (now - at) / 1000.0), now - moved.get_value()) {
-                    moved.set_value(now);
-                }
+                let by = tick(newest.map(|at| (now - at) / 1000.0), now - moved.get_value());
+                moved.update_value(|moved| *moved += by);
                 ticks.update_value(|n| *n += 1);
                 let gone = stream.with_value(|s| s.as_ref().is_none_or(Listener::closed));
                 // A browser opens six connections to a server at most: pages that nobody sees leave them to the others.

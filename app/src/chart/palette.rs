@@ -48,6 +48,9 @@ impl Ink {
     }
 }
 
+/// The CSS custom property with all of them, in the order of `Ink::ALL`: one question instead of ten.
+pub const INKS: &str = "--inks";
+
 /// A colour for each ink, in the order of `Ink::ALL`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Palette([RGBColor; Ink::ALL.len()]);
@@ -71,9 +74,10 @@ impl Palette {
         Self(std::array::from_fn(|place| RGBColor(1, 2, place as u8)))
     }
 
-    /// The page's own colours: `read` gives a token's value, such as `#2456c7`. Light ones stand in for the unreadable.
-    pub fn read(read: impl Fn(&str) -> Option<String>) -> Self {
-        Self(std::array::from_fn(|place| read(Ink::ALL[place].token()).and_then(|text| parse(&text)).unwrap_or_else(|| rgb(LIGHT[place]))))
+    /// The page's own colours, as the style sheet's `--inks` lists them. Light ones stand in for the unreadable.
+    pub fn read(inks: &str) -> Self {
+        let mut inks = inks.split_whitespace();
+        Self(LIGHT.map(|light| inks.next().and_then(parse).unwrap_or_else(|| rgb(light))))
     }
 
     pub fn of(&self, ink: Ink) -> RGBColor {
@@ -87,11 +91,32 @@ fn rgb(hex: u32) -> RGBColor {
 }
 
 fn parse(text: &str) -> Option<RGBColor> {
-    let digits = text.trim().strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
     u32::from_str_radix(digits, 16).ok().map(rgb)
 }
 
 /// `#2456c7`, as SVG and CSS write it.
 pub fn hex(color: RGBColor) -> String {
     format!("#{:02x}{:02x}{:02x}", color.0, color.1, color.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_style_sheet_lists_all_inks_in_their_order() {
+        let sheet = include_str!("../../../style/tokens.css");
+        let listed = sheet.split_once("--inks:").and_then(|(_, rest)| rest.split_once(';')).map(|(list, _)| list).unwrap();
+        let wanted: Vec<String> = Ink::ALL.iter().map(|ink| format!("var({})", ink.token())).collect();
+        assert_eq!(listed.split_whitespace().collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn unreadable_colours_are_the_light_ones() {
+        let dark = DARK.map(|color| hex(rgb(color))).join(" ");
+        assert_eq!(Palette::read(&dark), Palette::dark());
+        assert_eq!(Palette::read(""), Palette::light());
+        assert_eq!(Palette::read("black").of(Ink::Grid), Palette::light().of(Ink::Grid));
+    }
 }

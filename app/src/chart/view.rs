@@ -9,7 +9,7 @@ use super::{
     kinds::{ChartKind, build, readout, span},
     model::Span,
     paint::paint,
-    palette::Palette,
+    palette::{INKS, Palette},
     table::ChartTable,
 };
 use crate::{
@@ -194,7 +194,7 @@ fn draw(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>, last: Sto
     let scale = window().device_pixel_ratio().clamp(1.0, 4.0);
     let surface = Surface { width, height: f64::from(kind.height()), scale, text: 1.0 };
     let style = document().document_element().and_then(|root| window().get_computed_style(&root).ok().flatten());
-    let palette = Palette::read(|token| style.as_ref()?.get_property_value(token).ok());
+    let palette = Palette::read(&style.and_then(|style| style.get_property_value(INKS).ok()).unwrap_or_default());
     let strokes = live.with_facts(|facts| drawing(&build(kind, facts), &palette, surface));
     let wanted = Some(Painted { surface, strokes, minute: live.now.get_untracked() / 60_000 });
     if last.with_value(|last| *last == wanted) {

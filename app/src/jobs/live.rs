@@ -98,10 +98,11 @@ impl JobsLive {
             move |changes| self.apply(changes),
             move |age, since_moved_ms| {
                 self.age.set(age);
-                if since_moved_ms >= 1000.0 {
-                    self.now.update(|now| *now += since_moved_ms as i64);
+                if since_moved_ms < 1000.0 {
+                    return 0.0;
                 }
-                since_moved_ms >= 1000.0
+                self.now.update(|now| *now += since_moved_ms as i64);
+                since_moved_ms
             },
             || false,
         );
