@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::future::join_all;
 use support::{Server, echo_job};
@@ -24,6 +25,39 @@ async fn a_busy_server_draws_every_page_from_one_answer_to_each_question() {
         for page in pages {
             assert_eq!(answers(&page).len(), questions, "{tab}: {:?}", answers(&page));
         }
+    }
+    server.post(&format!("/api/v1/jobs/{job}/terminate"), &serde_json::json!({})).await;
+}
+
+/// Signing out in one tab ends what the others follow; scripts with a token of their own go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_end_with_their_session() {
+    let server = Server::start().await;
+    let job = server.submit(&echo_job(4000, 0.05)).await;
+    let data = server.data.path().display().to_string();
+    let made = std::process::Command::new(env!("CARGO_BIN_EXE_asperathos"))
+        .args(["link", "--data", &data, "--listen", &server.address])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(made.stdout).unwrap();
+    let link = printed.split_whitespace().find(|word| word.starts_with("http")).unwrap();
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let signed_in = client.get(link).send().await.unwrap();
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let stream = |path: String| client.get(server.url(&path)).header("cookie", cookie.clone()).send();
+    let mut followed = vec![stream(format!("/live/jobs/{job}")).await.unwrap(), stream("/live/jobs".to_owned()).await.unwrap()];
+    let mut script = client.get(server.url(&format!("/live/jobs/{job}"))).bearer_auth(server.token()).send().await.unwrap();
+    for one in &mut followed {
+        assert!(one.chunk().await.unwrap().is_some(), "it is alive");
+    }
+    let out = client.post(server.url("/sign-out")).header("cookie", cookie.clone()).header("origin", server.url("")).send().await.unwrap();
+    assert_eq!(out.status(), 303);
+    for mut one in followed {
+        let ended = async { while one.chunk().await.unwrap().is_some() {} };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the stream has ended");
+    }
+    for _ in 0..3 {
+        assert!(script.chunk().await.unwrap().is_some(), "a token is no session");
     }
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &serde_json::json!({})).await;
 }

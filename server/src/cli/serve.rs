@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::tokens::{self, TokenFileError};
@@ -76,8 +77,14 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
         .site_pkg_dir("pkg")
         .site_addr(settings.listen)
         .build();
-    let web =
-        Web { server: Arc::new(Server { manager: manager.clone() }), store, leptos, hosts: Arc::new(hosts(&settings)), stop: stop.clone() };
+    let web = Web {
+        server: Arc::new(Server { manager: manager.clone() }),
+        store,
+        leptos,
+        hosts: Arc::new(hosts(&settings)),
+        stop: stop.clone(),
+        signed_out: watch::Sender::new(0),
+    };
     tracing::info!("listening on http://{}", settings.listen);
     let signal = {
         let stop = stop.clone();

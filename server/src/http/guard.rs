@@ -13,6 +13,10 @@ use super::Web;
 use crate::access::tokens;
 use crate::clock::now_ms;
 
+/// By which the session or token of a request is known in the store.
+#[derive(Debug, Clone)]
+pub struct Session(pub Vec<u8>);
+
 /// The cookie that carries a session's secret.
 pub const COOKIE: &str = "asperathos_session";
 
@@ -41,8 +45,9 @@ pub async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> 
             "a change must come from this server's own pages (Origin), or carry an API token (Authorization: Bearer …)",
         );
     }
-    let user = match secret {
-        Some(secret) => match web.store.session(&tokens::hash(secret.trim()), now_ms()).await {
+    let session = secret.map(|secret| Session(tokens::hash(secret.trim())));
+    let user = match &session {
+        Some(Session(hash)) => match web.store.session(hash, now_ms()).await {
             Ok(user) => user,
             Err(error) => {
                 tracing::error!("could not look up a session: {error}");
@@ -54,6 +59,7 @@ pub async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> 
     match user {
         Some(name) => {
             request.extensions_mut().insert(Viewer { name });
+            session.map(|session| request.extensions_mut().insert(session));
             next.run(request).await
         }
         None if open(request.uri().path()) => next.run(request).await,

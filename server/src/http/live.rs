@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -12,6 +13,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::Web;
+use super::guard::Session;
+use crate::clock::now_ms;
 use crate::store::StoreError;
 use crate::words::chain;
 
@@ -45,9 +48,10 @@ pub async fn job(
     State(web): State<Web>,
     Path(id): Path<String>,
     Query(start): Query<Start>,
+    Extension(session): Extension<Session>,
     headers: HeaderMap,
 ) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
-    let state = Cursor::new(&web, cursor(&headers, &start));
+    let state = Cursor::new(&web, session, cursor(&headers, &start));
     sse(Box::pin(futures::stream::unfold((state, id), |(mut state, id)| async move {
         loop {
             if let Some(event) = state.ready.next() {
@@ -87,9 +91,10 @@ pub async fn job(
 pub async fn jobs(
     State(web): State<Web>,
     Query(start): Query<Start>,
+    Extension(session): Extension<Session>,
     headers: HeaderMap,
 ) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
-    let state = Cursor::new(&web, cursor(&headers, &start));
+    let state = Cursor::new(&web, session, cursor(&headers, &start));
     sse(Box::pin(futures::stream::unfold(state, |mut state| async move {
         loop {
             let (seq, changed) = match state.web.store.jobs_changed_after(state.seq, 1000).await {
@@ -120,6 +125,8 @@ struct Cursor {
     web: Web,
     seq: i64,
     changes: watch::Receiver<i64>,
+    session: Session,
+    signed_out: watch::Receiver<u64>,
     ready: std::vec::IntoIter<Event>,
     /// When this stream had last read all that there was.
     whole_at: Option<Instant>,
@@ -134,8 +141,9 @@ enum Read {
 }
 
 impl Cursor {
-    fn new(web: &Web, seq: i64) -> Self {
-        Self { web: web.clone(), seq, changes: web.store.seq(), ready: Vec::new().into_iter(), whole_at: None }
+    fn new(web: &Web, session: Session, seq: i64) -> Self {
+        let (changes, signed_out) = (web.store.seq(), web.signed_out.subscribe());
+        Self { web: web.clone(), seq, changes, session, signed_out, ready: Vec::new().into_iter(), whole_at: None }
     }
 
     /// The next frames of a job. Only a stream that begins or lags can have missed some.
@@ -155,11 +163,21 @@ impl Cursor {
         Ok(Read::Frames(frames))
     }
 
-    /// Until something was committed; false when the server stops.
+    /// Until something was committed; false when the server stops, or the person has signed out.
     async fn wait(&mut self) -> bool {
-        tokio::select! {
-            changed = self.changes.changed() => changed.is_ok(),
-            () = self.web.stop.cancelled() => false,
+        loop {
+            tokio::select! {
+                changed = self.changes.changed() => return changed.is_ok(),
+                () = self.web.stop.cancelled() => return false,
+                _ = self.signed_out.changed() => match self.web.store.session(&self.session.0, now_ms()).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return false,
+                    Err(error) => {
+                        tracing::error!("could not look up the session of a live stream: {}", chain(&error));
+                        return false;
+                    }
+                },
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use leptos::config::LeptosOptions;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
@@ -34,6 +35,8 @@ pub struct Web {
     pub hosts: Arc<Vec<String>>,
     /// Ends the live streams when the server stops.
     pub stop: CancellationToken,
+    /// Counts sign-outs: streams then ask whether theirs was meant.
+    pub signed_out: watch::Sender<u64>,
 }
 
 /// The largest JSON body, bytes.

@@ -63,6 +63,8 @@ pub async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Response {
         tracing::error!("could not sign out: {error}");
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "the store did not answer; you are still signed in");
     }
+    // In other tabs too: what they show goes on no longer.
+    web.signed_out.send_modify(|count| *count += 1);
     let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
     ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response()
 }
