@@ -4,6 +4,7 @@
 pub mod backoff;
 mod exit;
 mod handle;
+mod kubejobs;
 pub mod local;
 mod logs;
 mod variables;
@@ -24,6 +25,8 @@ use tokio_util::sync::DropGuard;
 
 pub use exit::Exit;
 pub use handle::{Handle, Place};
+pub use kubejobs::ClusterSettings;
+use kubejobs::Kubejobs;
 use local::Local;
 
 use crate::queue::Queue;
@@ -198,6 +201,8 @@ pub enum PlatformError {
     },
     #[error("processes of {of} survive KILL: {pids:?}")]
     Survivors { of: String, pids: Vec<i32> },
+    #[error("{of} could not be ended in time. {why}")]
+    Cluster { of: String, why: String },
     #[error("the work on {of} was broken off")]
     Broken {
         of: String,
@@ -213,28 +218,32 @@ fn sentences(errors: &[FieldError]) -> String {
 
 /// Every platform that a submission can choose.
 pub fn catalog() -> Vec<KindInfo> {
-    vec![describe::<Local>()]
+    vec![describe::<Local>(), describe::<Kubejobs>()]
 }
 
-/// Checks a choice of platform against this machine too: programs and folders must exist.
+/// Checks a choice of platform against this machine and its cluster too: programs and folders must exist.
 /// Answers with the params in full, defaults included.
 ///
 /// # Errors
 /// All problems at once, by their path in the spec: `kind`, `params.command`.
-pub fn check(spec: &PluginSpec) -> Result<Value, Vec<FieldError>> {
-    let checked = match spec.kind.as_str() {
-        Local::KIND => local::params::check(&spec.params).map(|params| serde_json::to_value(params).unwrap_or_default()),
+pub fn check(spec: &PluginSpec, cluster: &ClusterSettings) -> Result<Value, Vec<FieldError>> {
+    match spec.kind.as_str() {
+        Local::KIND => local::params::check(&spec.params)
+            .map(|params| serde_json::to_value(params).unwrap_or_default())
+            .map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect()),
+        Kubejobs::KIND => kubejobs::check(&spec.params, cluster),
         other => {
-            return Err(vec![FieldError::new("kind", format!("There is no platform {other:?}; choose {}.", Local::KIND))]);
+            let known: Vec<String> = catalog().into_iter().map(|info| info.kind).collect();
+            Err(vec![FieldError::new("kind", format!("There is no platform {other:?}; choose {}.", known.join(" or ")))])
         }
-    };
-    checked.map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect())
+    }
 }
 
-/// The platform of a kind, with its files under `data_dir`. Build each once: it owns its child processes.
-pub fn build(kind: &str, data_dir: &Path) -> Option<Arc<dyn Platform>> {
+/// The platform of a kind, with its files under `data_dir`. Build each once: it owns its replicas.
+pub fn build(kind: &str, data_dir: &Path, cluster: &ClusterSettings) -> Option<Arc<dyn Platform>> {
     match kind {
         Local::KIND => Some(Arc::new(Local::new(data_dir))),
+        Kubejobs::KIND => Some(Arc::new(Kubejobs::new(data_dir, cluster.clone()))),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::*;
 use crate::manager::submission;
 use crate::platform::local::Local;
-use crate::platform::{LogChunk, LogStream, Place, PlatformError, Usage};
+use crate::platform::{ClusterSettings, LogChunk, LogStream, Place, PlatformError, Usage};
 use crate::queue::Queues;
 use crate::store::NewJob;
 
@@ -95,13 +95,16 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store.db")).await.unwrap();
         let queues = Queues::open(&dir.path().join("queue")).unwrap();
-        let spec = submission::parse(&json!({
-            "name": "paper",
-            "platform": { "kind": "local", "params": { "command": ["true"] } },
-            "workload": { "source": "inline", "items": "a\nb\nc\nd" },
-            "objective": { "deadline_s": 60 },
-            "replicas": { "min": 1, "max": 4, "initial": 2 },
-        }))
+        let spec = submission::parse(
+            &json!({
+                "name": "paper",
+                "platform": { "kind": "local", "params": { "command": ["true"] } },
+                "workload": { "source": "inline", "items": "a\nb\nc\nd" },
+                "objective": { "deadline_s": 60 },
+                "replicas": { "min": 1, "max": 4, "initial": 2 },
+            }),
+            &ClusterSettings::default(),
+        )
         .unwrap();
         let job = NewJob { id: JOB.to_owned(), spec, submitted_at: 1, deadline_at: 60_001, by: "ann".to_owned() };
         store.insert_job(job).await.unwrap();
