@@ -137,7 +137,9 @@ pub struct ReplicaView {
     pub id: String,
     pub state: ReplicaState,
     pub started_at: i64,
-    pub pid: Option<u32>,
+    /// Where it runs: `process 4711`, `pod kj-1-abcde`.
+    #[serde(default)]
+    pub place: Option<String>,
     /// The items that it holds now.
     pub holds: Vec<String>,
     /// Share of one core since the tick before; 1.0 is a full core.

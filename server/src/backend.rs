@@ -138,7 +138,7 @@ impl Backend for Server {
             LogStream::Stdout => platform::LogStream::Stdout,
             LogStream::Stderr => platform::LogStream::Stderr,
         };
-        let chunk = platform.log(replica, stream, from).map_err(|error| internal(&error))?;
+        let chunk = platform.log(replica, stream, from).await.map_err(|error| internal(&error))?;
         Ok(LogChunk { from: chunk.from, next: chunk.next, text: chunk.text })
     }
 }

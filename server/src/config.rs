@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::platform::ClusterSettings;
+
 /// What happens to replicas when the server is stopped by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnExit {
@@ -33,6 +35,8 @@ pub struct Settings {
     pub host: Vec<String>,
     #[arg(long, value_enum, default_value_t = OnExit::Leave)]
     pub on_exit: OnExit,
+    #[command(flatten)]
+    pub cluster: ClusterSettings,
 }
 
 impl Settings {

@@ -72,13 +72,13 @@ async fn a_killed_replica_gives_its_item_back_and_another_takes_over() {
     let job = server.submit(&echo_job(12, 0.5)).await;
     let pid = loop {
         let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
-        let busy = |replica: &&Value| replica["state"] == "busy" && replica["pid"].is_u64();
+        let busy = |replica: &&Value| replica["state"] == "busy" && replica["place"].is_string();
         if let Some(replica) = detail["replicas"].as_array().unwrap().iter().find(busy) {
-            break replica["pid"].as_u64().unwrap();
+            break replica["place"].as_str().unwrap().strip_prefix("process ").unwrap().to_owned();
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    std::process::Command::new("kill").args(["-9", &pid]).status().unwrap();
     let detail = server.wait(&job, &["completed"]).await;
     assert_eq!(detail["summary"]["items"]["done"], 12);
     let marks = detail["marks"].to_string();

@@ -30,7 +30,7 @@ pub fn Replicas() -> impl IntoView {
                         <th scope="col">"Replica"</th><th scope="col">"State"</th><th scope="col">"Started"</th>
                         <th scope="col">"Holds"</th><th scope="col" class="num">"Items done"</th>
                         <th scope="col" class="num">"CPU"</th><th scope="col" class="num">"Memory"</th>
-                        <th scope="col" class="num">"Process"</th><th scope="col">"Output"</th>
+                        <th scope="col">"Where"</th><th scope="col">"Output"</th>
                     </tr>
                 </thead>
                 <tbody>{each(ids, String::clone, |id| view! { <Row id/> }.erase())}</tbody>
@@ -58,7 +58,7 @@ fn Row(id: String) -> impl IntoView {
             <td class="num">{read(|r| count(r.items_done))}</td>
             <td class="num">{read(|r| percent(r.cpu))}</td>
             <td class="num">{read(|r| bytes(r.memory_bytes))}</td>
-            <td class="num">{read(|r| r.pid.map(|pid| pid.to_string()).unwrap_or_default())}</td>
+            <td class="mono">{read(|r| r.place.clone().unwrap_or_default())}</td>
             <td><a href=log aria-label=format!("Output of {label}")>"Log"</a></td>
         </tr>
     }

@@ -89,9 +89,10 @@ pub fn expected(job: &JobSummary, band: Option<Band>, now: i64, zone: i32) -> Ve
 }
 
 fn running(job: &JobSummary, done: f64, now: i64) -> Verdict {
-    // A reason while it runs is trouble: the worker crashes, and replicas are held back.
+    // A reason while it runs is trouble: the worker crashes and is held back, or its platform cannot run it.
     if let Some(reason) = &job.reason {
-        return Verdict::new(Tone::Bad, "The worker does not work.", format!("{reason} {} done.{}", percent(done), dead(job)));
+        let lead = if reason.starts_with("The worker ") { "The worker does not work." } else { "Something is in the way." };
+        return Verdict::new(Tone::Bad, lead, format!("{reason} {} done.{}", percent(done), dead(job)));
     }
     if now > job.deadline_at {
         let late = (now - job.deadline_at) as f64 / 1000.0;

@@ -9,7 +9,7 @@ use control::job::{Order, QueueSpec};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::queue::{QueueError, Queues};
+use crate::queue::{Callers, QueueError, Queues};
 
 #[derive(Debug, Args)]
 pub struct QueueArgs {
@@ -56,7 +56,7 @@ pub async fn run(args: QueueArgs) -> Result<(), QueueCommandError> {
     tracing::info!("{} items wait on {listen}", queue.counts().waiting);
     let stop = CancellationToken::new();
     tokio::select! {
-        () = queue.serve("kj-bare-r1".to_owned(), listener, stop.clone()) => {}
+        () = queue.serve(Callers::Only("kj-bare-r1".to_owned()), listener, stop.clone()) => {}
         _ = tokio::signal::ctrl_c() => stop.cancel(),
     }
     Ok(())

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::input::{self, InputError};
 use crate::manager::{quote, submission};
+use crate::platform::ClusterSettings;
 
 #[derive(Debug, Args)]
 pub struct QuoteArgs {
@@ -20,6 +21,8 @@ pub struct QuoteArgs {
     /// The whole answer as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    cluster: ClusterSettings,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +42,7 @@ pub async fn run(args: QuoteArgs) -> Result<(), QuoteError> {
     if let Some(items) = &args.items {
         body["workload"] = json!({ "source": "inline", "items": input::text(items)? });
     }
-    let spec = submission::parse(&body).map_err(|errors| {
+    let spec = submission::parse(&body, &args.cluster).map_err(|errors| {
         let lines: Vec<_> = errors.iter().map(|error| format!("  {error}")).collect();
         QuoteError::Refused(lines.join("\n"))
     })?;

@@ -70,7 +70,7 @@ impl Shared {
         if let Some(platform) = platforms.get(kind) {
             return Some(platform.clone());
         }
-        let built = platform::build(kind, &self.settings.data)?;
+        let built = platform::build(kind, &self.settings.data, &self.settings.cluster)?;
         platforms.insert(kind.to_owned(), built.clone());
         Some(built)
     }

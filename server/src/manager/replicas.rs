@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use control::live::{Mark, MarkKind, ReplicaState, ReplicaView};
 use serde_json::Value;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use crate::actuator::Scalable;
 use crate::clock::now_ms;
 use crate::platform::backoff::{self, Ended};
-use crate::platform::local::address;
-use crate::platform::{Exit, Handle, Launch, Platform};
+use crate::platform::{Door, Exit, Handle, Launch, Platform};
 use crate::queue::Queue;
 use crate::store::{ReplicaRow, Store, StoreError};
 use crate::words::{chain, counted};
@@ -59,7 +58,8 @@ struct Replica {
     idle_since: Option<i64>,
     /// The platform is ending it now. Taken back when that failed.
     ending: Arc<AtomicBool>,
-    cpu_s: Option<f64>,
+    /// CPU seconds used until a moment, as it was read last.
+    used: Option<(f64, i64)>,
     cpu: f64,
     memory_bytes: u64,
 }
@@ -73,7 +73,7 @@ impl Replica {
             draining_since: None,
             idle_since: None,
             ending: Arc::default(),
-            cpu_s: None,
+            used: None,
             cpu: 0.0,
             memory_bytes: 0,
         }
@@ -117,13 +117,6 @@ impl Replicas {
         }
     }
 
-    fn serve(&self, replica: &str, listener: tokio::net::TcpListener) -> DropGuard {
-        let served = CancellationToken::new();
-        let (queue, replica, stop) = (self.queue.clone(), replica.to_owned(), served.clone());
-        tokio::spawn(async move { queue.serve(replica, listener, stop).await });
-        served.drop_guard()
-    }
-
     fn mark(&mut self, kind: MarkKind, text: String) {
         self.marks.push(Mark { at: now_ms(), kind, text, loop_name: None, decision: None });
     }
@@ -164,7 +157,7 @@ impl Replicas {
             if !asked && !at_the_end {
                 self.exits.push(Ended { at_ms: now_ms(), exit, items_done });
                 if !exit.clean() {
-                    let text = format!("Replica {} ended: {}.{}", short(&id), exit.words(), self.last_words(&id));
+                    let text = format!("Replica {} ended: {}.{}", short(&id), exit.words(), self.last_words(&id).await);
                     self.mark(MarkKind::Failure, text);
                 }
             }
@@ -173,8 +166,8 @@ impl Replicas {
     }
 
     /// The end of its error output says most about a crash.
-    fn last_words(&self, replica: &str) -> String {
-        let log = self.platform.log(replica, crate::platform::LogStream::Stderr, None);
+    async fn last_words(&self, replica: &str) -> String {
+        let log = self.platform.log(replica, crate::platform::LogStream::Stderr, None).await;
         let text = log.map(|chunk| chunk.text).unwrap_or_default();
         let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let line: String = line.chars().take(200).collect();
@@ -203,7 +196,7 @@ impl Replicas {
             id: row.id,
             state: ReplicaState::Ended,
             started_at: row.started_at,
-            pid: None,
+            place: None,
             holds: Vec::new(),
             cpu: 0.0,
             memory_bytes: 0,
@@ -255,16 +248,16 @@ impl Replicas {
 
     /// What keeps new replicas from starting, in words, when something does.
     pub fn trouble(&self) -> Option<String> {
-        let pause = backoff::after(&self.exits)?;
-        (now_ms() < pause.until_ms).then_some(pause.why)
+        let crashing = || backoff::after(&self.exits).filter(|pause| now_ms() < pause.until_ms).map(|pause| pause.why);
+        self.platform.trouble(&self.job).or_else(crashing)
     }
 
     async fn start_one(&mut self, now: i64) -> Result<Result<(), String>, StoreError> {
         let id = format!("{}-r{}", self.job, self.next);
         self.next += 1;
-        let (listener, address) = match address::listen(None).await {
-            Ok(found) => found,
-            Err(error) => return Ok(Err(format!("no loopback address is free ({error})"))),
+        let Door { address, open } = match self.platform.door(&id, &self.queue, None).await {
+            Ok(door) => door,
+            Err(error) => return Ok(Err(format!("no address for its queue is free ({error})"))),
         };
         let mut row = ReplicaRow {
             id: id.clone(),
@@ -279,7 +272,6 @@ impl Replicas {
         };
         // Recorded before it exists, so that a crash in between leaves nothing unknown.
         self.store.put_replica(&row).await?;
-        let served = self.serve(&id, listener);
         let launch = Launch {
             job: self.job.clone(),
             replica: id.clone(),
@@ -300,7 +292,7 @@ impl Replicas {
         };
         row.handle = serde_json::to_value(&handle).ok();
         self.store.put_replica(&row).await?;
-        self.living.push(Replica::new(row, handle, served));
+        self.living.push(Replica::new(row, handle, open));
         Ok(Ok(()))
     }
 
@@ -320,10 +312,10 @@ impl Replicas {
                 failed.get_or_insert(error);
             }
         }
-        match self.platform.sweep(&self.job).await {
+        match self.platform.sweep(&self.job, &self.params).await {
             Ok(0) => {}
-            Ok(left) => tracing::warn!("job {}: {left} processes had left their replicas and were ended", self.job),
-            Err(error) => tracing::error!("job {}: could not look for processes left behind: {error}", self.job),
+            Ok(left) => tracing::warn!("job {}: {left} had left their replicas and were ended", self.job),
+            Err(error) => tracing::error!("job {}: could not look for what was left behind: {}", self.job, chain(&error)),
         }
         failed.map_or(Ok(()), Err)
     }

@@ -34,7 +34,7 @@ pub struct Pause {
 
 /// The pause after these ends of a job's replicas, oldest first: 1, 2, 4 … 60 s. `None` when the worker does not crash.
 ///
-/// Ends after at least one item begin anew; unknown ends count for nothing.
+/// Ends after at least one item begin anew; unknown ends and those that the cluster caused count for nothing.
 /// A clean end counts as well: a worker that leaves waiting items alone would be started for ever.
 /// Many replicas that crash together are one round: a crash within the pause of another does not lengthen it.
 pub fn after(ends: &[Ended]) -> Option<Pause> {
@@ -46,7 +46,7 @@ pub fn after(ends: &[Ended]) -> Option<Pause> {
             (crashes, until_ms, last) = (0, i64::MIN, None);
             continue;
         }
-        if end.exit == Exit::Unknown {
+        if matches!(end.exit, Exit::Unknown | Exit::Deleted | Exit::Evicted) {
             continue;
         }
         last = Some(end.exit);

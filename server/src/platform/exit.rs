@@ -11,6 +11,16 @@ pub enum Exit {
     Signal(i32),
     /// Only a parent is told; replicas that an earlier server started end like this.
     Unknown,
+    /// Its memory limit was reached.
+    OutOfMemory,
+    /// The cluster needed its node for others, or lost it.
+    Evicted,
+    /// Nobody here asked for it: by hand, or by a controller that chose the wrong one.
+    Deleted,
+    /// It took longer than it was allowed to.
+    Overdue,
+    /// The node would not run it.
+    Refused,
 }
 
 impl Exit {
@@ -34,6 +44,11 @@ impl Exit {
                 Some(name) => format!("killed by signal {signal} ({name})"),
                 None => format!("killed by signal {signal}"),
             },
+            Self::OutOfMemory => "killed, as it used more memory than its limit".to_owned(),
+            Self::Evicted => "evicted from its node by the cluster".to_owned(),
+            Self::Deleted => "its pod was deleted, and not by this server".to_owned(),
+            Self::Overdue => "ended by the cluster, as it took longer than it may".to_owned(),
+            Self::Refused => "refused by its node before it ran".to_owned(),
             Self::Unknown => "ended, how is not known (it was started before the server's last start)".to_owned(),
         }
     }

@@ -3,10 +3,15 @@
 
 pub mod backoff;
 mod exit;
+mod handle;
+mod kubejobs;
 pub mod local;
+mod logs;
+mod variables;
 
 use std::{
-    net::IpAddr,
+    io,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -16,58 +21,81 @@ use async_trait::async_trait;
 use control::plugin::{FieldError, KindInfo, Plugin, PluginSpec, describe};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio_util::sync::DropGuard;
 
 pub use exit::Exit;
+pub use handle::{Handle, Place};
+pub use kubejobs::ClusterSettings;
+use kubejobs::Kubejobs;
 use local::Local;
+
+use crate::queue::Queue;
 
 /// What the reconciler asks of a place where replicas run. Asking twice is harmless everywhere.
 #[async_trait]
 pub trait Platform: Send + Sync {
+    /// Opens a replica's way to its queue, before it starts. Which replica calls is the platform's to know:
+    /// by the address that it calls, or by the address that it calls from. `stored` is the address of a former
+    /// life, which its worker has in its environment: it is that one or none.
+    ///
+    /// # Errors
+    /// When no address can be had.
+    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door>;
+
     /// Starts one replica, or answers with the living one of the same id: a replica is never doubled.
-    /// Everything needed to find it again is in the handle, and in the environment of the process.
+    /// Everything needed to find it again is in the handle, and in a mark that the replica itself bears.
     ///
     /// # Errors
     /// When the params are not acceptable here, or its folder, its logs or its program fail.
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError>;
 
-    /// Is the process of this handle still the one that was started? False when it is gone or its pid was reused.
-    /// A living one that an earlier server started is adopted by this question: `reap` will tell its end.
-    fn alive(&self, handle: &Handle) -> bool;
+    /// Is what this handle names still what was started? A living one that an earlier server started is adopted
+    /// by this question: `reap` will tell its end. Where that cannot be known at once, it lives until `reap` says otherwise.
+    fn alive(&self, handle: &Handle, params: &Value) -> bool;
 
-    /// Finds and adopts a replica whose handle was never stored, by its mark in the environment.
-    fn find(&self, replica: &str) -> Option<Handle>;
+    /// Finds and adopts a replica of these params whose handle was never stored, by its mark.
+    fn find(&self, replica: &str, params: &Value) -> Option<Handle>;
 
-    /// Replicas that ended since the last call, with how they ended. Adopted ones end as `Exit::Unknown`.
+    /// Where a replica runs, for people: `process 4711`, `pod kj-1-abcde`. `None` while it has no place.
+    fn place(&self, handle: &Handle) -> Option<String>;
+
+    /// Replicas that ended since the last call, with how they ended. Adopted ones may end as `Exit::Unknown`.
     /// What an ended replica left running is killed. A replica under `end` is told when all of it is gone.
     fn reap(&self) -> Vec<(String, Exit)>;
 
-    /// What each whole tree used so far and holds now, in the order of the handles. One reading for all.
-    fn usage(&self, handles: &[Handle]) -> Vec<Usage>;
+    /// What each replica used so far and holds now, in the order of the handles. One reading for all.
+    /// `None` where nothing could be read yet.
+    fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>>;
+
+    /// What keeps replicas of a job from starting or ending, in one sentence that says what to do.
+    fn trouble(&self, _job: &str) -> Option<String> {
+        None
+    }
 
     /// TERM to its first process, which may finish what it is at; after half of `grace`, or when it is gone,
-    /// TERM to the whole tree; KILL after `grace`. Returns when every process of it is gone.
+    /// TERM to the whole tree; KILL after `grace`. Returns when nothing of it is left.
     ///
     /// # Errors
-    /// When processes cannot be read, or some survive even KILL (stuck in the kernel, or of another user).
+    /// When its processes cannot be read or its cluster asked, or something survives even KILL.
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError>;
 
-    /// CONT to every process of a job.
+    /// All that live of a job are taken over: they go on, should anything have held them.
     ///
     /// # Errors
     /// When processes cannot be read.
     async fn wake(&self, job: &str) -> Result<(), PlatformError>;
 
-    /// KILL to every process of a job, known or not. Returns how many there were, when all are gone.
+    /// Ends all that there is of a job, known or not. Returns how many there were, when all are gone.
     ///
     /// # Errors
     /// As `end`.
-    async fn sweep(&self, job: &str) -> Result<usize, PlatformError>;
+    async fn sweep(&self, job: &str, params: &Value) -> Result<usize, PlatformError>;
 
     /// At most 64 KiB of what a replica printed, from a byte offset; `None` asks for the newest part.
     ///
     /// # Errors
     /// When there is no such replica, or its log cannot be read.
-    fn log(&self, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError>;
+    async fn log(&self, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError>;
 
     /// Keeps every log within its limit. To be called about once a second.
     fn trim(&self);
@@ -91,17 +119,15 @@ pub struct Launch {
     pub extra_env: Vec<(String, String)>,
 }
 
-/// Names one process for good: a pid alone may be reused, a pid with its start time is not.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Handle {
-    pub replica: String,
-    pub job: String,
-    pub pid: u32,
-    /// Clock ticks from the machine's boot to the start of the process (`/proc/<pid>/stat`, field 22).
-    pub start_ticks: u64,
+/// A replica's way to its queue.
+pub struct Door {
+    /// What the replica calls, and what is stored to open the same door again.
+    pub address: SocketAddr,
+    /// Dropped, the replica's connections end.
+    pub open: DropGuard,
 }
 
-/// What the whole tree of a replica takes.
+/// What the whole of a replica takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// CPU seconds used so far. Never falls while this server lives.
@@ -109,6 +135,8 @@ pub struct Usage {
     /// Resident now; memory shared between its processes counts in each.
     pub memory_bytes: u64,
     pub processes: u32,
+    /// How long ago this was read.
+    pub age_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -173,6 +201,8 @@ pub enum PlatformError {
     },
     #[error("processes of {of} survive KILL: {pids:?}")]
     Survivors { of: String, pids: Vec<i32> },
+    #[error("{of} could not be ended in time. {why}")]
+    Cluster { of: String, why: String },
     #[error("the work on {of} was broken off")]
     Broken {
         of: String,
@@ -188,28 +218,32 @@ fn sentences(errors: &[FieldError]) -> String {
 
 /// Every platform that a submission can choose.
 pub fn catalog() -> Vec<KindInfo> {
-    vec![describe::<Local>()]
+    vec![describe::<Local>(), describe::<Kubejobs>()]
 }
 
-/// Checks a choice of platform against this machine too: programs and folders must exist.
+/// Checks a choice of platform against this machine and its cluster too: programs and folders must exist.
 /// Answers with the params in full, defaults included.
 ///
 /// # Errors
 /// All problems at once, by their path in the spec: `kind`, `params.command`.
-pub fn check(spec: &PluginSpec) -> Result<Value, Vec<FieldError>> {
-    let checked = match spec.kind.as_str() {
-        Local::KIND => local::params::check(&spec.params).map(|params| serde_json::to_value(params).unwrap_or_default()),
+pub fn check(spec: &PluginSpec, cluster: &ClusterSettings) -> Result<Value, Vec<FieldError>> {
+    match spec.kind.as_str() {
+        Local::KIND => local::params::check(&spec.params)
+            .map(|params| serde_json::to_value(params).unwrap_or_default())
+            .map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect()),
+        Kubejobs::KIND => kubejobs::check(&spec.params, cluster),
         other => {
-            return Err(vec![FieldError::new("kind", format!("There is no platform {other:?}; choose {}.", Local::KIND))]);
+            let known: Vec<String> = catalog().into_iter().map(|info| info.kind).collect();
+            Err(vec![FieldError::new("kind", format!("There is no platform {other:?}; choose {}.", known.join(" or ")))])
         }
-    };
-    checked.map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect())
+    }
 }
 
-/// The platform of a kind, with its files under `data_dir`. Build each once: it owns its child processes.
-pub fn build(kind: &str, data_dir: &Path) -> Option<Arc<dyn Platform>> {
+/// The platform of a kind, with its files under `data_dir`. Build each once: it owns its replicas.
+pub fn build(kind: &str, data_dir: &Path, cluster: &ClusterSettings) -> Option<Arc<dyn Platform>> {
     match kind {
         Local::KIND => Some(Arc::new(Local::new(data_dir))),
+        Kubejobs::KIND => Some(Arc::new(Kubejobs::new(data_dir, cluster.clone()))),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
-//! Connections of one replica: read what came, run it as one batch, commit, reply; wait for items without holding the lock.
+//! Connections of replicas: read what came, run it as one batch, commit, reply; wait for items without holding the lock.
 
-use std::{io, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Queue,
+    callers::{Addresses, Callers, Line, Lines},
     commands::{Call, Outcome, Session, dispatch},
     items::now_ms,
     state::State,
@@ -27,38 +28,37 @@ const BATCH: usize = 1024;
 const READ_BYTES: usize = 16 << 10;
 /// Bytes read ahead while a command waits.
 const READ_AHEAD: usize = 64 << 10;
-/// Connections of one replica; more are refused.
-const CONNECTIONS: usize = 1024;
 
 impl Queue {
-    /// Speaks the Redis protocol with one replica, until `stop` is cancelled: who calls this listener is that replica.
-    pub async fn serve(self: &Arc<Self>, replica: String, listener: TcpListener, stop: CancellationToken) {
-        let number = {
-            let mut state = self.lock();
-            let State { table, changes, .. } = &mut *state;
-            table.replicas.number(&replica, changes)
-        };
+    /// Speaks the Redis protocol with the replicas that call this listener, until `stop` is cancelled.
+    pub async fn serve(self: &Arc<Self>, callers: Callers, listener: TcpListener, stop: CancellationToken) {
+        if let Callers::Only(replica) = &callers {
+            // Known before it says a word: it is told apart from one that never came.
+            self.number(replica);
+        }
+        let lines = Lines::default();
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) if connections.len() < CONNECTIONS => {
-                        let session = Session::new(self.sessions.fetch_add(1, Ordering::Relaxed), number);
-                        let mut connection = Connection {
-                            queue: self.clone(), socket, session, input: BytesMut::new(), output: BytesMut::new(),
+                    Ok((socket, from)) => {
+                        let known = if let Callers::Only(replica) = &callers { Some(replica.as_str()) } else { None };
+                        let Some(line) = lines.take(known) else {
+                            tracing::warn!("{} has too many connections; one more was refused", known.unwrap_or("a stranger"));
+                            continue;
                         };
-                        let replica = replica.clone();
+                        let (queue, callers, lines) = (self.clone(), callers.clone(), lines.clone());
                         connections.spawn(async move {
-                            if let Err(error) = connection.run().await {
-                                tracing::debug!(replica, %error, "a connection of {replica} ended");
+                            match callers {
+                                Callers::Only(replica) => queue.converse(&replica, socket, line).await,
+                                Callers::From(addresses) => queue.welcome(&*addresses, socket, from.ip(), (line, lines)).await,
                             }
                         });
                     }
-                    Ok(_) => tracing::warn!(replica, "{replica} has {CONNECTIONS} connections; one more was refused"),
                     Err(error) => {
                         // Out of files, most likely: a pause lets others close theirs.
-                        tracing::warn!(replica, %error, "a connection of {replica} could not be accepted");
+                        tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 },
@@ -66,6 +66,40 @@ impl Queue {
             }
         }
         connections.shutdown().await;
+    }
+
+    /// Finds out who calls; strangers are told so and sent away.
+    async fn welcome(self: &Arc<Self>, addresses: &dyn Addresses, mut socket: TcpStream, from: IpAddr, (waits, lines): (Line, Lines)) {
+        let Some(caller) = addresses.caller(from).await else {
+            tracing::warn!("a connection from {from} was refused: it is no replica of this job");
+            let mut refusal = BytesMut::new();
+            Reply::Error("NOPERM this address is no replica of this job".to_owned()).encode(&mut refusal, false);
+            // Who has gone meanwhile need not hear it.
+            let _ = socket.write_all(&refusal).await;
+            return;
+        };
+        drop(waits);
+        let Some(line) = lines.take(Some(&caller.replica)) else {
+            return tracing::warn!("{} has too many connections; one more was refused", caller.replica);
+        };
+        tokio::select! {
+            () = caller.until.cancelled() => {}
+            () = self.converse(&caller.replica, socket, line) => {}
+        }
+    }
+
+    async fn converse(self: &Arc<Self>, replica: &str, socket: TcpStream, _line: Line) {
+        let session = Session::new(self.sessions.fetch_add(1, Ordering::Relaxed), self.number(replica));
+        let mut connection = Connection { queue: self.clone(), socket, session, input: BytesMut::new(), output: BytesMut::new() };
+        if let Err(error) = connection.run().await {
+            tracing::debug!(replica, %error, "a connection of {replica} ended");
+        }
+    }
+
+    fn number(&self, replica: &str) -> u32 {
+        let mut state = self.lock();
+        let State { table, changes, .. } = &mut *state;
+        table.replicas.number(replica, changes)
     }
 }
 

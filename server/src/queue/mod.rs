@@ -1,6 +1,7 @@
 //! The embedded queue: durable, one a job, speaking the Redis protocol to unchanged workers.
 //! State is in memory behind one lock a job; every change is in the journal before its reply is sent.
 
+mod callers;
 mod commands;
 mod connection;
 mod error;
@@ -27,6 +28,7 @@ use control::observation::Items;
 use tokio::sync::{Notify, watch};
 
 pub use self::{
+    callers::{Addresses, Caller, Callers},
     error::QueueError,
     look::{Look, Start},
     queues::Queues,

@@ -106,7 +106,7 @@ pub(super) async fn views(conn: &mut SqliteConnection, job: i64) -> Result<Vec<R
                 id: row.id,
                 state,
                 started_at: row.started_at,
-                pid: None,
+                place: None,
                 holds: Vec::new(),
                 cpu: 0.0,
                 memory_bytes: 0,

@@ -14,6 +14,8 @@ pub struct Server {
     pub data: tempfile::TempDir,
     pub address: String,
     pub client: reqwest::Client,
+    /// Further arguments of `serve`.
+    arguments: Vec<String>,
 }
 
 /// The folder of the built programs, for workers that call `asperathos` by name.
@@ -23,6 +25,10 @@ pub fn programs() -> PathBuf {
 
 impl Server {
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(arguments: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut server = Self {
@@ -30,6 +36,7 @@ impl Server {
             data: tempfile::tempdir().unwrap(),
             address: format!("127.0.0.1:{port}"),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
         };
         server.launch().await;
         server
@@ -42,6 +49,7 @@ impl Server {
         let child = Command::new(env!("CARGO_BIN_EXE_asperathos"))
             .args(["serve", "--listen", &self.address, "--data"])
             .arg(self.data.path())
+            .args(&self.arguments)
             .env("PATH", path)
             .stdin(Stdio::null())
             .stderr(log)

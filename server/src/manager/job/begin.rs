@@ -22,7 +22,7 @@ use crate::words::chain;
 
 /// Runs a job until it has ended or the server stops.
 pub async fn run(shared: Arc<Shared>, row: JobRow, mut nudges: mpsc::Receiver<Nudge>) {
-    let (id, platform) = (row.id.clone(), row.spec.platform.clone());
+    let (id, spec) = (row.id.clone(), row.spec.platform.clone());
     let Some(begun) = begin_or_leave(&shared, row, &mut nudges).await else { return };
     match begun {
         Ok(mut task) => {
@@ -32,8 +32,8 @@ pub async fn run(shared: Arc<Shared>, row: JobRow, mut nudges: mpsc::Receiver<Nu
         }
         Err(error) => {
             // What a former life left working must not outlive its job.
-            if let Ok(platform) = platform_of(&shared, &platform)
-                && let Err(error) = platform.sweep(&id).await
+            if let Ok(platform) = platform_of(&shared, &spec)
+                && let Err(error) = platform.sweep(&id, &spec.params).await
             {
                 tracing::error!("job {id}: its replicas could not be ended: {}", chain(&error));
             }

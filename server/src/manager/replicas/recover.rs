@@ -7,7 +7,6 @@ use control::live::MarkKind;
 
 use super::{DRAINING, Replica, Replicas};
 use crate::clock::now_ms;
-use crate::platform::local::address;
 use crate::platform::{Exit, Handle};
 use crate::store::{ReplicaRow, StoreError};
 use crate::words::{chain, counted};
@@ -22,25 +21,24 @@ impl Replicas {
             }
             let stored = row.handle.clone().and_then(|handle| serde_json::from_value::<Handle>(handle).ok());
             let handle = match stored {
-                Some(handle) => self.platform.alive(&handle).then_some(handle),
-                None => self.platform.find(&row.id),
+                Some(handle) => self.platform.alive(&handle, &self.params).then_some(handle),
+                None => self.platform.find(&row.id, &self.params),
             };
             let address = row.addr.parse::<SocketAddr>().ok();
-            let listener = match (&handle, address) {
-                (Some(_), Some(address)) => address::listen(Some(address)).await.ok(),
+            let draining = row.state == DRAINING;
+            if draining && handle.is_some() {
+                // Before it can ask: it must not take an item that it was to leave to others.
+                self.queue.starve(&row.id, true);
+            }
+            let door = match (&handle, address) {
+                (Some(_), Some(address)) => self.platform.door(&row.id, &self.queue, Some(address)).await.ok(),
                 _ => None,
             };
-            match (handle, listener) {
-                (Some(handle), Some((listener, _))) => {
+            match (handle, door) {
+                (Some(handle), Some(door)) => {
                     row.handle = serde_json::to_value(&handle).ok();
                     self.store.put_replica(&row).await?;
-                    let draining = row.state == DRAINING;
-                    if draining {
-                        // Before it can ask: it must not take an item that it was to leave to others.
-                        self.queue.starve(&row.id, true);
-                    }
-                    let served = self.serve(&row.id, listener);
-                    let mut one = Replica::new(row, handle, served);
+                    let mut one = Replica::new(row, handle, door.open);
                     one.draining_since = draining.then(now_ms);
                     self.living.push(one);
                 }
@@ -60,11 +58,11 @@ impl Replicas {
         if let Err(error) = self.queue.reconcile(&names) {
             tracing::error!("job {}: items of ended replicas could not be given back: {error}", self.job);
         }
+        // A server that died while it ended a tree may have left it stopped.
+        if let Err(error) = self.platform.wake(&self.job).await {
+            tracing::warn!("job {}: its replicas could not be told to go on: {}", self.job, chain(&error));
+        }
         if !names.is_empty() {
-            // A server that died while it ended a tree may have left it stopped.
-            if let Err(error) = self.platform.wake(&self.job).await {
-                tracing::warn!("job {}: its replicas could not be told to go on: {}", self.job, chain(&error));
-            }
             let text = format!(
                 "The server is back: {} worked on and {} taken over.",
                 counted(names.len() as u64, "replica"),

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::*;
 use crate::manager::submission;
-use crate::platform::{LogChunk, LogStream, PlatformError, Usage};
+use crate::platform::local::Local;
+use crate::platform::{ClusterSettings, LogChunk, LogStream, Place, PlatformError, Usage};
 use crate::queue::Queues;
 use crate::store::NewJob;
 
@@ -27,15 +28,23 @@ struct Paper {
 
 #[async_trait]
 impl Platform for Paper {
-    async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
-        Ok(Handle { replica: launch.replica.clone(), job: launch.job.clone(), pid: 1, start_ticks: 1 })
+    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> std::io::Result<Door> {
+        Local::new(std::path::Path::new("/nowhere")).door(replica, queue, stored).await
     }
 
-    fn alive(&self, _: &Handle) -> bool {
+    async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
+        Ok(Handle { replica: launch.replica.clone(), job: launch.job.clone(), place: Place::Process { pid: 1, start_ticks: 1 } })
+    }
+
+    fn alive(&self, _: &Handle, _: &Value) -> bool {
         true
     }
 
-    fn find(&self, _: &str) -> Option<Handle> {
+    fn find(&self, _: &str, _: &Value) -> Option<Handle> {
+        None
+    }
+
+    fn place(&self, _: &Handle) -> Option<String> {
         None
     }
 
@@ -43,8 +52,8 @@ impl Platform for Paper {
         Vec::new()
     }
 
-    fn usage(&self, handles: &[Handle]) -> Vec<Usage> {
-        vec![Usage::default(); handles.len()]
+    fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
+        vec![None; handles.len()]
     }
 
     async fn end(&self, handle: &Handle, _: Duration) -> Result<(), PlatformError> {
@@ -58,11 +67,11 @@ impl Platform for Paper {
         Ok(())
     }
 
-    async fn sweep(&self, _: &str) -> Result<usize, PlatformError> {
+    async fn sweep(&self, _: &str, _: &Value) -> Result<usize, PlatformError> {
         Ok(0)
     }
 
-    fn log(&self, replica: &str, _: LogStream, _: Option<u64>) -> Result<LogChunk, PlatformError> {
+    async fn log(&self, replica: &str, _: LogStream, _: Option<u64>) -> Result<LogChunk, PlatformError> {
         Err(PlatformError::NoLog { replica: replica.to_owned() })
     }
 
@@ -86,13 +95,16 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store.db")).await.unwrap();
         let queues = Queues::open(&dir.path().join("queue")).unwrap();
-        let spec = submission::parse(&json!({
-            "name": "paper",
-            "platform": { "kind": "local", "params": { "command": ["true"] } },
-            "workload": { "source": "inline", "items": "a\nb\nc\nd" },
-            "objective": { "deadline_s": 60 },
-            "replicas": { "min": 1, "max": 4, "initial": 2 },
-        }))
+        let spec = submission::parse(
+            &json!({
+                "name": "paper",
+                "platform": { "kind": "local", "params": { "command": ["true"] } },
+                "workload": { "source": "inline", "items": "a\nb\nc\nd" },
+                "objective": { "deadline_s": 60 },
+                "replicas": { "min": 1, "max": 4, "initial": 2 },
+            }),
+            &ClusterSettings::default(),
+        )
         .unwrap();
         let job = NewJob { id: JOB.to_owned(), spec, submitted_at: 1, deadline_at: 60_001, by: "ann".to_owned() };
         store.insert_job(job).await.unwrap();

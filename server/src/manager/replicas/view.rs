@@ -18,16 +18,22 @@ impl Replicas {
         if now - self.sampled_at < SHORTEST_MS {
             return;
         }
-        let seconds = (now - self.sampled_at).max(1) as f64 / 1000.0;
         self.sampled_at = now;
         let handles: Vec<Handle> = self.living.iter().map(|one| one.handle.clone()).collect();
         if handles.is_empty() {
             return;
         }
         for (one, usage) in self.living.iter_mut().zip(self.platform.usage(&handles)) {
-            one.cpu = one.cpu_s.map_or(0.0, |before| ((usage.cpu_s - before) / seconds).max(0.0));
-            one.cpu_s = Some(usage.cpu_s);
+            let Some(usage) = usage else { continue };
+            let read_at = now - i64::try_from(usage.age_ms).unwrap_or(0);
             one.memory_bytes = usage.memory_bytes;
+            match one.used {
+                // The same reading as before, or nearly: it says nothing new.
+                Some((_, before)) if read_at - before < SHORTEST_MS => continue,
+                Some((used, before)) => one.cpu = ((usage.cpu_s - used) * 1000.0 / (read_at - before) as f64).max(0.0),
+                None => {}
+            }
+            one.used = Some((usage.cpu_s, read_at));
         }
     }
 
@@ -86,7 +92,7 @@ impl Replicas {
             id: one.row.id.clone(),
             state: self.state(one),
             started_at: one.row.started_at,
-            pid: Some(one.handle.pid),
+            place: self.platform.place(&one.handle),
             holds: self.queue.holds(&one.row.id),
             cpu: one.cpu,
             memory_bytes: one.memory_bytes,

@@ -2,7 +2,6 @@
 
 pub mod address;
 mod end;
-mod logs;
 pub mod params;
 mod spawn;
 mod table;
@@ -11,8 +10,9 @@ mod tests;
 mod tree;
 
 use std::{
-    io::ErrorKind,
-    path::{Path, PathBuf},
+    io,
+    net::SocketAddr,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,14 +22,15 @@ use control::plugin::{Plugin, parse};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
 use self::{
-    logs::Logs,
     params::LocalParams,
     table::Shared,
     tree::{Id, Member, Owner},
 };
-use super::{Exit, Handle, Launch, LogChunk, LogStream, Platform, PlatformError, Usage};
+use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, logs};
+use crate::queue::{Callers, Queue};
 
 /// Processes of this machine. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -47,6 +48,19 @@ impl Local {
     /// Keeps each replica's files in `<data_dir>/jobs/<job>/replicas/<replica>/`.
     pub fn new(data_dir: &Path) -> Self {
         Self(Arc::new(Shared::new(data_dir)))
+    }
+
+    fn read_log(&self, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError> {
+        logs::read(self.0.data_dir(), replica, stream, from)
+    }
+
+    /// Whether it lives; then its end will be told.
+    fn adopt(&self, handle: &Handle) -> bool {
+        let lives = Id::from(handle).lives();
+        if lives {
+            self.0.adopt(handle);
+        }
+        lives
     }
 
     /// Work with processes and files, off the threads that serve everybody.
@@ -85,35 +99,46 @@ impl Local {
 
 #[async_trait]
 impl Platform for Local {
+    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door> {
+        let (listener, address) = address::listen(stored).await?;
+        let stop = CancellationToken::new();
+        let (queue, callers, until) = (Arc::clone(queue), Callers::Only(replica.to_owned()), stop.clone());
+        tokio::spawn(async move { queue.serve(callers, listener, until).await });
+        Ok(Door { address, open: stop.drop_guard() })
+    }
+
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
         let launch = launch.clone();
         self.blocking(&launch.replica.clone(), move |shared| shared.start(&launch)).await
     }
 
-    fn alive(&self, handle: &Handle) -> bool {
-        let lives = Id::from(handle).lives();
-        if lives {
-            self.0.adopt(handle);
-        }
-        lives
+    fn alive(&self, handle: &Handle, _: &Value) -> bool {
+        self.adopt(handle)
     }
 
-    fn find(&self, replica: &str) -> Option<Handle> {
+    fn find(&self, replica: &str, _: &Value) -> Option<Handle> {
         self.0.find(replica, Instant::now())
+    }
+
+    fn place(&self, handle: &Handle) -> Option<String> {
+        match handle.place {
+            Place::Process { pid, .. } => Some(format!("process {pid}")),
+            Place::Pod { .. } => None,
+        }
     }
 
     fn reap(&self) -> Vec<(String, Exit)> {
         self.0.reap()
     }
 
-    fn usage(&self, handles: &[Handle]) -> Vec<Usage> {
+    fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
         self.0.usage(handles)
     }
 
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError> {
         let _quiet = self.0.ending(&handle.replica);
         // Adopted, its tree is known by its root too, not only by its marks.
-        self.alive(handle);
+        self.adopt(handle);
         let members = || self.tree_of(&handle.replica);
         if !end::ask(members, handle.into(), grace).await? {
             end::kill(members, &handle.replica).await?;
@@ -126,18 +151,12 @@ impl Platform for Local {
         Ok(())
     }
 
-    async fn sweep(&self, job: &str) -> Result<usize, PlatformError> {
+    async fn sweep(&self, job: &str, _: &Value) -> Result<usize, PlatformError> {
         end::kill(|| self.processes_of(job), job).await
     }
 
-    fn log(&self, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError> {
-        let unknown = || PlatformError::Name { name: replica.to_owned() };
-        let (job, _) = replica.rsplit_once("-r").ok_or_else(unknown)?;
-        let folder = self.0.folder(job, replica)?;
-        Logs::open(&folder).read(stream, from).map_err(|cause| match cause.kind() {
-            ErrorKind::NotFound => PlatformError::NoLog { replica: replica.to_owned() },
-            _ => PlatformError::ReadLog { replica: replica.to_owned(), cause },
-        })
+    async fn log(&self, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError> {
+        self.read_log(replica, stream, from)
     }
 
     fn trim(&self) {
@@ -147,16 +166,5 @@ impl Platform for Local {
     fn grace(&self, params: &Value) -> Duration {
         // Checked before; if they are not readable, the default grace is a safe one.
         Duration::try_from_secs_f64(parse::<Self>(params).unwrap_or_default().grace_s).unwrap_or_default()
-    }
-}
-
-/// A replica's files.
-fn folder_of(data_dir: &Path, job: &str, replica: &str) -> Result<PathBuf, PlatformError> {
-    // Names become paths: nothing in them may lead out of the data folder.
-    let plain = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if plain(job) && plain(replica) {
-        Ok(data_dir.join("jobs").join(job).join("replicas").join(replica))
-    } else {
-        Err(PlatformError::Name { name: replica.to_owned() })
     }
 }

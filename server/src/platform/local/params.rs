@@ -14,10 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Local;
-
-/// Names that the platform sets itself; a user's value would break the worker's way to its queue.
-const OURS: [&str; 3] = ["REDIS_HOST", "REDIS_PORT", "REDIS_QUEUE"];
-pub const OUR_PREFIX: &str = "ASPERATHOS_";
+use crate::platform::variables::wrong_variable;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
@@ -130,16 +127,6 @@ fn without(params: &Value, errors: &[FieldError]) -> Option<LocalParams> {
 
 fn top(field: &str) -> &str {
     field.split(['.', '[']).next().unwrap_or_default()
-}
-
-fn wrong_variable(name: &str, value: &str) -> Option<String> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        return Some(format!("{name:?} cannot be the name of a variable: it must not be empty nor have = or NUL."));
-    }
-    if OURS.contains(&name) || name.starts_with(OUR_PREFIX) {
-        return Some(format!("{name} is set by the server; leave it out."));
-    }
-    value.contains('\0').then(|| format!("The value of {name} has a NUL byte, which no program can be given."))
 }
 
 #[cfg(test)]

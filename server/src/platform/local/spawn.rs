@@ -10,12 +10,8 @@ use std::{
 
 use rustix::process::{Pid, setpriority_pgrp};
 
-use super::{
-    logs::Logs,
-    params::LocalParams,
-    tree::{JOB_MARK, REPLICA_MARK, stat},
-};
-use crate::platform::{Handle, Launch, LogStream, PlatformError};
+use super::{params::LocalParams, tree::stat};
+use crate::platform::{Handle, Launch, LogStream, Place, PlatformError, logs::Logs, variables};
 
 /// All that a worker inherits: enough to find programs and speak a language, none of the server's secrets.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV"];
@@ -44,11 +40,11 @@ pub fn spawn(launch: &Launch, params: &LocalParams, folder: &Path) -> Result<(Ch
         .envs(INHERITED.iter().filter_map(|name| env::var_os(name).map(|value| (name, value))))
         .envs(&params.env)
         .envs(launch.extra_env.iter().map(|(name, value)| (name, value)))
-        .env("REDIS_HOST", IpAddr::to_string(&launch.redis_host))
-        .env("REDIS_PORT", launch.redis_port.to_string())
-        .env("REDIS_QUEUE", "job")
-        .env(JOB_MARK, &launch.job)
-        .env(REPLICA_MARK, replica)
+        .env(variables::REDIS_HOST, IpAddr::to_string(&launch.redis_host))
+        .env(variables::REDIS_PORT, launch.redis_port.to_string())
+        .env(variables::REDIS_QUEUE, "job")
+        .env(variables::JOB_MARK, &launch.job)
+        .env(variables::REPLICA_MARK, replica)
         .current_dir(if params.working_dir.is_empty() { &work } else { Path::new(&params.working_dir) })
         .stdin(Stdio::null())
         .stdout(stdout)
@@ -72,6 +68,7 @@ pub fn spawn(launch: &Launch, params: &LocalParams, folder: &Path) -> Result<(Ch
     {
         tracing::warn!(replica, %error, "the niceness of a replica could not be set");
     }
-    let handle = Handle { replica: replica.clone(), job: launch.job.clone(), pid: child.id(), start_ticks: started.starttime };
+    let place = Place::Process { pid: child.id(), start_ticks: started.starttime };
+    let handle = Handle { replica: replica.clone(), job: launch.job.clone(), place };
     Ok((child, handle, logs))
 }

@@ -11,13 +11,14 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
-    folder_of,
-    logs::Logs,
     params,
     spawn::spawn,
     tree::{Census, Id, Member},
 };
-use crate::platform::{Exit, Handle, Launch, PlatformError, Usage};
+use crate::platform::{
+    Exit, Handle, Launch, Place, PlatformError, Usage,
+    logs::{Logs, folder_of},
+};
 
 pub struct Shared {
     data_dir: PathBuf,
@@ -48,6 +49,10 @@ impl Shared {
             census: Mutex::default(),
             endings: Arc::default(),
         }
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     pub fn folder(&self, job: &str, replica: &str) -> Result<PathBuf, PlatformError> {
@@ -101,8 +106,7 @@ impl Shared {
         let handle = Handle {
             replica: replica.to_owned(),
             job: first.owner.job.clone(),
-            pid: first.id.pid.cast_unsigned(),
-            start_ticks: first.id.start_ticks,
+            place: Place::Process { pid: first.id.pid.cast_unsigned(), start_ticks: first.id.start_ticks },
         };
         self.adopt(&handle);
         Some(handle)
@@ -157,7 +161,7 @@ impl Shared {
         }
     }
 
-    pub fn usage(&self, handles: &[Handle]) -> Vec<Usage> {
+    pub fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
         let members = self.members(Instant::now()).unwrap_or_else(|error| {
             tracing::warn!(%error, "the use of replicas could not be read");
             Arc::default()
@@ -177,7 +181,7 @@ impl Shared {
             if let Some(running) = known.get_mut(&handle.replica) {
                 ticks = running.cpu.risen_to(ticks);
             }
-            Usage { cpu_s: ticks as f64 / procfs::ticks_per_second() as f64, ..usage }
+            Some(Usage { cpu_s: ticks as f64 / procfs::ticks_per_second() as f64, ..usage })
         };
         handles.iter().map(total).collect()
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::platform::PlatformError;
+use crate::platform::{PlatformError, logs::folder_of};
 
 /// Long for a machine that is busy; never waited out when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,7 +52,7 @@ impl House {
     }
 
     fn stdout(&self) -> String {
-        self.local.log(&self.replica(1), LogStream::Stdout, Some(0)).unwrap().text
+        self.local.read_log(&self.replica(1), LogStream::Stdout, Some(0)).unwrap().text
     }
 
     async fn left(&self) -> usize {
@@ -112,7 +112,7 @@ async fn a_tree_is_ended_whole_with_those_who_left_their_group() {
     house.local.end(&handle, GENEROUS).await.unwrap();
     assert_eq!(house.left().await, 0);
     assert_eq!(house.exit().await, Exit::Signal(15));
-    assert!(!house.local.alive(&handle));
+    assert!(!house.local.adopt(&handle));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_stopped_tree_goes_on_when_it_is_woken() {
     let folder = folder_of(house.data.path(), &house.job, &house.replica(1)).unwrap();
     std::fs::write(folder.join("work/go"), "").unwrap();
     let next = house.next_server();
-    assert!(next.alive(&handle));
+    assert!(next.adopt(&handle));
     next.wake(&house.job).await.unwrap();
     until(|| house.stdout().contains("went on")).await;
     assert_eq!(house.exit().await, Exit::Code(0));
@@ -187,21 +187,22 @@ async fn the_next_server_adopts_by_pid_and_start_time() {
     let handle = house.ready("echo ready; exec sleep 600").await;
     let next = house.next_server();
     let stored: Handle = serde_json::from_value(serde_json::to_value(&handle).unwrap()).unwrap();
-    let reused = Handle { start_ticks: handle.start_ticks + 1, ..handle.clone() };
-    assert!(!next.alive(&reused));
-    assert!(next.alive(&stored));
+    let Place::Process { pid, start_ticks } = handle.place else { panic!("it is no process") };
+    let reused = Handle { place: Place::Process { pid, start_ticks: start_ticks + 1 }, ..handle.clone() };
+    assert!(!next.adopt(&reused));
+    assert!(next.adopt(&stored));
     assert!(next.reap().is_empty());
 
     // One that was never stored is found by its mark, and is not started a second time.
     let third = house.next_server();
-    assert_eq!(third.find(&house.replica(1)), Some(handle.clone()));
-    assert_eq!(third.find(&house.replica(2)), None);
+    assert_eq!(third.find(&house.replica(1), &json!({})), Some(handle.clone()));
+    assert_eq!(third.find(&house.replica(2), &json!({})), None);
     assert_eq!(third.start(&house.launch("exit 7")).await.unwrap(), handle);
 
     // A handle whose pid went to another process ends nobody else: only what bears the replica's mark.
     let stranger = Handle { replica: house.replica(9), ..reused };
     next.end(&stranger, Duration::ZERO).await.unwrap();
-    assert!(next.alive(&handle));
+    assert!(next.adopt(&handle));
 
     next.end(&handle, GENEROUS).await.unwrap();
     assert_eq!(next.reap(), [(house.replica(1), Exit::Unknown)]);
@@ -214,10 +215,10 @@ async fn a_sweep_leaves_nobody_of_the_job() {
     house.ready("(setsid sleep 600 &) ; sleep 0.1; echo ready; sleep 600").await;
     let other = House::new();
     let neighbour = other.ready("echo ready; exec sleep 600").await;
-    assert_eq!(house.next_server().sweep(&house.job).await.unwrap(), 3);
+    assert_eq!(house.next_server().sweep(&house.job, &json!({})).await.unwrap(), 3);
     assert_eq!(house.left().await, 0);
-    assert!(other.local.alive(&neighbour));
-    assert_eq!(house.next_server().sweep(&house.job).await.unwrap(), 0);
+    assert!(other.local.adopt(&neighbour));
+    assert_eq!(house.next_server().sweep(&house.job, &json!({})).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn a_talkative_worker_stays_within_its_limit() {
     assert_eq!(house.exit().await, Exit::Code(0));
     use std::os::unix::fs::MetadataExt;
     assert!(std::fs::metadata(file).unwrap().blocks() * 512 <= 64 * 1024);
-    let newest = house.local.log(&house.replica(1), LogStream::Stdout, None).unwrap();
+    let newest = house.local.read_log(&house.replica(1), LogStream::Stdout, None).unwrap();
     assert_eq!(newest.next, 80 * 65536 + 8);
     assert!(newest.text.ends_with("x\nthe end\n"));
 }
@@ -263,16 +264,16 @@ async fn the_environment_is_clean_and_the_use_is_measured() {
     // The test itself runs with variables of cargo; they stand for the server's secrets.
     assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO")) && !printed.contains("CARGO"));
     assert!(printed.lines().any(|line| line.ends_with("/work") && Path::new(line).is_dir()));
-    assert_eq!(house.local.log(&house.replica(1), LogStream::Stderr, None).unwrap().text, "oops\n");
+    assert_eq!(house.local.read_log(&house.replica(1), LogStream::Stderr, None).unwrap().text, "oops\n");
 
     until(|| {
-        let used = house.local.usage(std::slice::from_ref(&handle))[0];
+        let used = house.local.usage(std::slice::from_ref(&handle))[0].unwrap();
         assert_eq!(used.processes, 1);
         used.cpu_s > 0.1 && used.memory_bytes > 0
     })
     .await;
     house.local.end(&handle, GENEROUS).await.unwrap();
-    assert_eq!(house.local.usage(std::slice::from_ref(&handle))[0].processes, 0);
+    assert_eq!(house.local.usage(std::slice::from_ref(&handle))[0].unwrap().processes, 0);
 }
 
 #[tokio::test]
@@ -285,6 +286,6 @@ async fn what_cannot_run_is_said() {
     launch = house.launch("exit 0");
     launch.replica = "../../etc-r1".to_owned();
     assert!(matches!(house.local.start(&launch).await, Err(PlatformError::Name { .. })));
-    assert!(matches!(house.local.log("../x-r1", LogStream::Stdout, None), Err(PlatformError::Name { .. })));
-    assert!(matches!(house.local.log("kj-x-r1", LogStream::Stdout, None), Err(PlatformError::NoLog { .. })));
+    assert!(matches!(house.local.read_log("../x-r1", LogStream::Stdout, None), Err(PlatformError::Name { .. })));
+    assert!(matches!(house.local.read_log("kj-x-r1", LogStream::Stdout, None), Err(PlatformError::NoLog { .. })));
 }

@@ -15,11 +15,10 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
-use crate::platform::Handle;
-
-/// In every process of a replica's environment.
-pub const JOB_MARK: &str = "ASPERATHOS_JOB";
-pub const REPLICA_MARK: &str = "ASPERATHOS_REPLICA";
+use crate::platform::{
+    Handle, Place,
+    variables::{JOB_MARK, REPLICA_MARK},
+};
 
 /// A process between fork and exec still shows its parent's environment; an older one has settled.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -33,8 +32,11 @@ pub struct Id {
 
 impl From<&Handle> for Id {
     fn from(handle: &Handle) -> Self {
-        // Pids are below 2^22 on Linux; a nonsense one names no process.
-        Self { pid: i32::try_from(handle.pid).unwrap_or(0), start_ticks: handle.start_ticks }
+        match handle.place {
+            // Pids are below 2^22 on Linux; a nonsense one names no process.
+            Place::Process { pid, start_ticks } => Self { pid: i32::try_from(pid).unwrap_or(0), start_ticks },
+            Place::Pod { .. } => Self { pid: 0, start_ticks: 0 },
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The queue seen by its workers and by the server, over real sockets with a real client.
 
+mod callers;
 mod commands;
 mod contract;
 mod durability;
@@ -16,7 +17,7 @@ use redis::{FromRedisValue, aio::MultiplexedConnection};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Look, Queue, Queues, Start};
+use super::{Addresses, Caller, Callers, Look, Queue, Queues, Start};
 
 const JOB: &str = "kj-0123456789abcdef";
 
@@ -49,7 +50,7 @@ impl Worker {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let (queue, token, replica) = (queue.clone(), stop.clone(), replica.to_owned());
-        tokio::spawn(async move { queue.serve(replica, listener, token).await });
+        tokio::spawn(async move { queue.serve(Callers::Only(replica), listener, token).await });
         Self { redis: connect(address, "").await, address, _stop: stop.drop_guard() }
     }
 

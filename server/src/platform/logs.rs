@@ -1,4 +1,5 @@
-//! What a replica prints: files that it writes by itself, so that they outlive the server. Bounded from the head.
+//! What a replica prints: files that outlive the server and the replica. Bounded from the head.
+//! Processes write them by themselves.
 //!
 //! The head is cut by freeing its blocks, which leaves a hole: no byte that is written meanwhile is lost,
 //! and offsets stay what they were, also after a restart. A log looks long, and takes little.
@@ -15,13 +16,41 @@ use rustix::{
     io::Errno,
 };
 
-use crate::platform::{LogChunk, LogStream};
+use crate::platform::{LogChunk, LogStream, PlatformError};
 
 /// As much as a page shows at once.
 const CHUNK: u64 = 64 * 1024;
 /// Beside the logs, for servers that come later: the limit in bytes.
 const LIMIT_FILE: &str = "log_limit";
 const DEFAULT_LIMIT: u64 = 1024 * 1024;
+
+/// A replica's files.
+///
+/// # Errors
+/// When a name cannot be that of a folder.
+pub fn folder_of(data_dir: &Path, job: &str, replica: &str) -> Result<PathBuf, PlatformError> {
+    // Names become paths: nothing in them may lead out of the data folder.
+    let plain = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if plain(job) && plain(replica) {
+        Ok(data_dir.join("jobs").join(job).join("replicas").join(replica))
+    } else {
+        Err(PlatformError::Name { name: replica.to_owned() })
+    }
+}
+
+/// What a replica printed, as `Platform::log` says.
+///
+/// # Errors
+/// As `Platform::log`.
+pub fn read(data_dir: &Path, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError> {
+    let unknown = || PlatformError::Name { name: replica.to_owned() };
+    let (job, _) = replica.rsplit_once("-r").ok_or_else(unknown)?;
+    let folder = folder_of(data_dir, job, replica)?;
+    Logs::open(&folder).read(stream, from).map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => PlatformError::NoLog { replica: replica.to_owned() },
+        _ => PlatformError::ReadLog { replica: replica.to_owned(), cause },
+    })
+}
 
 /// The two logs of one replica.
 #[derive(Debug, Clone)]

@@ -1,0 +1,147 @@
+//! A worker for container images: takes items over the Redis protocol and does as they say, one after another.
+//!
+//! An item is `VERB:ARGUMENT:NAME`: `sleep:0.5:a` waits, `spin:0.5:b` keeps a core busy, `exit:3:c` ends the worker.
+//! When it is asked to end (TERM), it finishes its item first.
+
+use std::{
+    env,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a queue may be away.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    let ended = queue_address().and_then(|address| work(&address));
+    ended.unwrap_or_else(|error| {
+        eprintln!("pod-worker: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn queue_address() -> io::Result<String> {
+    let variable = |name: &str| env::var(name).map_err(|_| io::Error::other(format!("{name} is not set")));
+    Ok(format!("{}:{}", variable("REDIS_HOST")?, variable("REDIS_PORT")?))
+}
+
+fn work(address: &str) -> io::Result<ExitCode> {
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&asked_to_end))?;
+    let mut queue = Queue::connect(address)?;
+    while !asked_to_end.load(Ordering::Relaxed) {
+        let Some(item) = queue.ask(&["RPOPLPUSH", "job", "job:processing"])? else {
+            let left = ["job", "job:processing"].map(|list| queue.ask(&["LLEN", list]));
+            if left.into_iter().collect::<io::Result<Vec<_>>>()?.iter().all(|length| length.as_deref() == Some("0")) {
+                say("nothing is left to do");
+                return Ok(ExitCode::SUCCESS);
+            }
+            thread::sleep(Duration::from_millis(50));
+            continue;
+        };
+        say(&format!("took {item}"));
+        let mut parts = item.splitn(3, ':');
+        let (verb, argument) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        match verb {
+            "spin" => spin(seconds(argument)),
+            "exit" => return Ok(ExitCode::from(argument.parse::<u8>().unwrap_or(1))),
+            _ => thread::sleep(seconds(argument)),
+        }
+        queue.ask(&["RPUSH", "job:results", &item])?;
+        queue.ask(&["LREM", "job:processing", "1", &item])?;
+        say(&format!("did {item}"));
+    }
+    say("asked to end");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn seconds(text: &str) -> Duration {
+    Duration::try_from_secs_f64(text.parse().unwrap_or(0.0)).unwrap_or_default()
+}
+
+fn spin(long: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < long {
+        std::hint::spin_loop();
+    }
+}
+
+/// A line of the worker's log. Nobody may be reading it.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// As much of the Redis protocol as is needed here. A queue that hangs up is called again: its server may be
+/// starting anew, and remembers what this worker holds.
+struct Queue {
+    address: String,
+    reader: BufReader<TcpStream>,
+}
+
+impl Queue {
+    fn connect(address: &str) -> io::Result<Self> {
+        Ok(Self { address: address.to_owned(), reader: call(address)? })
+    }
+
+    /// One command; answers with the text or number of the reply, nothing for nil.
+    fn ask(&mut self, words: &[&str]) -> io::Result<Option<String>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.try_ask(words) {
+                Err(error) if error.kind() != io::ErrorKind::Other && Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(100));
+                    self.reader = call(&self.address)?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn try_ask(&mut self, words: &[&str]) -> io::Result<Option<String>> {
+        let mut command = format!("*{}\r\n", words.len());
+        for word in words {
+            command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        self.reader.get_mut().write_all(command.as_bytes())?;
+        let mut line = String::new();
+        if self.reader.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = line.trim_end();
+        let (kind, rest) = line.split_at_checked(1).ok_or_else(|| io::Error::other("the queue answered nothing"))?;
+        match kind {
+            ":" | "+" => Ok(Some(rest.to_owned())),
+            "$" if rest == "-1" => Ok(None),
+            "$" => {
+                let length: usize = rest.parse().map_err(io::Error::other)?;
+                let mut text = vec![0; length + 2];
+                self.reader.read_exact(&mut text)?;
+                text.truncate(length);
+                String::from_utf8(text).map(Some).map_err(io::Error::other)
+            }
+            _ => Err(io::Error::other(format!("the queue said: {line}"))),
+        }
+    }
+}
+
+/// The way to the queue may be a moment younger than its pod.
+fn call(address: &str) -> io::Result<BufReader<TcpStream>> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(BufReader::new(stream));
+            }
+            Err(_) if Instant::now() < until => thread::sleep(Duration::from_millis(100)),
+            Err(error) => return Err(error),
+        }
+    }
+}

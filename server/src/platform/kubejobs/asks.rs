@@ -1,0 +1,165 @@
+//! What is asked of the cluster for one job, each question safe to ask twice.
+
+use std::net::SocketAddr;
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{Pod, Service},
+    discovery::v1::EndpointSlice,
+};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+};
+use serde_json::json;
+
+use super::{
+    cluster::{Kind, Trouble, ask, ask_if},
+    params::KubejobsParams,
+    pod::Seen,
+    template::{self, KEEP_GATE, MANAGER, REPLICA_LABEL, SCALER},
+};
+
+/// The Job as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    pub uid: String,
+    pub parallelism: usize,
+}
+
+/// Asks for one job.
+pub struct Asks {
+    job: String,
+    jobs: Api<Job>,
+    pods: Api<Pod>,
+    services: Api<Service>,
+    slices: Api<EndpointSlice>,
+}
+
+impl Asks {
+    pub fn new(client: &Client, namespace: &str, job: &str) -> Self {
+        Self {
+            job: job.to_owned(),
+            jobs: Api::namespaced(client.clone(), namespace),
+            pods: Api::namespaced(client.clone(), namespace),
+            services: Api::namespaced(client.clone(), namespace),
+            slices: Api::namespaced(client.clone(), namespace),
+        }
+    }
+
+    pub fn pods(&self) -> &Api<Pod> {
+        &self.pods
+    }
+
+    /// The Job with its way to the queue, made or as it is.
+    ///
+    /// # Errors
+    /// When the cluster refuses or does not answer; what is there already stays.
+    pub async fn ensure(&self, params: &KubejobsParams, door: SocketAddr) -> Result<Made, Trouble> {
+        let apply = PatchParams::apply(MANAGER).force();
+        let name = template::service_name(&self.job);
+        let known = ask_if(self.jobs.get(&self.job)).await?;
+        if let Some(known) = known.as_ref().filter(|known| known.metadata.deletion_timestamp.is_some() || finished(known)) {
+            if known.metadata.deletion_timestamp.is_none() {
+                self.remove_job().await?;
+            }
+            let words = "The Kubernetes Job of before is still on its way out; a new one is made when it is gone.".to_owned();
+            return Err(Trouble { kind: Kind::Conflict, words });
+        }
+        let made = match known {
+            // Its template cannot change any more, and it leads to the Service of its first day.
+            Some(known) => known,
+            None => {
+                let service = ask(self.services.patch(&name, &apply, &Patch::Apply(template::service(&self.job, None)))).await?;
+                let host = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
+                ask(self.jobs.patch(&self.job, &apply, &Patch::Apply(template::job(params, &self.job, &host)))).await?
+            }
+        };
+        let uid = made.metadata.uid.clone().unwrap_or_default();
+        let (service, slice) = (template::service(&self.job, Some(&uid)), template::endpoints(&self.job, &uid, door));
+        let (service, slice) = (Patch::Apply(service), Patch::Apply(slice));
+        tokio::try_join!(ask(self.services.patch(&name, &apply, &service)), ask(self.slices.patch(&name, &apply, &slice)))?;
+        Ok(Made { uid, parallelism: parallelism(&made) })
+    }
+
+    /// Writes a replica's name on a pod.
+    ///
+    /// # Errors
+    /// As `ensure`; `Gone` or `Conflict` when it is another pod by now.
+    pub async fn claim(&self, pod: &Seen, replica: &str) -> Result<Option<Seen>, Trouble> {
+        let patch = json!({ "metadata": { "uid": pod.uid, "labels": { REPLICA_LABEL: replica } } });
+        ask(self.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(patch))).await.map(|pod| Seen::of(&pod))
+    }
+
+    /// Turns a pod's readiness gate.
+    ///
+    /// # Errors
+    /// As `claim`.
+    pub async fn gate(&self, pod: &Seen, on: bool) -> Result<Option<Seen>, Trouble> {
+        let status = if on { "True" } else { "False" };
+        let patch = json!({ "metadata": { "uid": pod.uid }, "status": { "conditions": [{ "type": KEEP_GATE, "status": status }] } });
+        ask(self.pods.patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(patch))).await.map(|pod| Seen::of(&pod))
+    }
+
+    /// Sets the parallelism; answers with what it is then. Whoever else set it is overruled, and that is logged.
+    ///
+    /// # Errors
+    /// As `ensure`; `Gone` when the Job is not there, or has ended.
+    pub async fn scale(&self, made: &Made, to: usize, nudge: Option<u64>) -> Result<usize, Trouble> {
+        let scale = Patch::Apply(template::scale(&self.job, &made.uid, to, nudge));
+        let mine = PatchParams::apply(SCALER);
+        let gone = || Trouble { kind: Kind::Gone, words: "The Kubernetes Job is gone or has ended; a new one is made.".to_owned() };
+        let mut applied = ask(self.jobs.patch(&self.job, &mine, &scale)).await;
+        if let Err(Trouble { kind: Kind::Owned, words }) = &applied {
+            tracing::warn!("job {}: its parallelism was set by somebody else and is taken back: {words}", self.job);
+            applied = ask(self.jobs.patch(&self.job, &mine.force(), &scale)).await;
+        }
+        match applied {
+            Ok(job) if job.metadata.deletion_timestamp.is_some() || finished(&job) => Err(gone()),
+            Ok(job) => Ok(parallelism(&job)),
+            // Its uid is none that is there.
+            Err(trouble) if trouble.kind == Kind::Conflict => Err(gone()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Deletes one pod with so many seconds of grace.
+    ///
+    /// # Errors
+    /// As `claim`. One that is gone already is none.
+    pub async fn delete(&self, pod: &Seen, grace_s: u32) -> Result<Option<Seen>, Trouble> {
+        let this = Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() };
+        let how = DeleteParams::default().grace_period(grace_s).preconditions(this);
+        let deleted = ask_if(self.pods.delete(&pod.name, &how)).await?;
+        Ok(deleted.and_then(|deleted| deleted.left()).and_then(|pod| Seen::of(&pod)))
+    }
+
+    /// Deletes the Job and what leads to its queue. Its pods follow.
+    ///
+    /// # Errors
+    /// As `ensure`.
+    pub async fn remove(&self) -> Result<(), Trouble> {
+        let name = template::service_name(&self.job);
+        let how = DeleteParams::background();
+        self.remove_job().await?;
+        ask_if(self.services.delete(&name, &how)).await?;
+        ask_if(self.slices.delete(&name, &how)).await?;
+        Ok(())
+    }
+
+    async fn remove_job(&self) -> Result<(), Trouble> {
+        ask_if(self.jobs.delete(&self.job, &DeleteParams::background())).await.map(drop)
+    }
+}
+
+fn parallelism(job: &Job) -> usize {
+    let set = job.spec.as_ref().and_then(|spec| spec.parallelism);
+    set.and_then(|set| usize::try_from(set).ok()).unwrap_or(1)
+}
+
+/// Its controller starts no more pods, whatever its parallelism: deadline, success policy, or by hand.
+fn finished(job: &Job) -> bool {
+    const ENDS: [&str; 4] = ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"];
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.status == "True" && ENDS.contains(&condition.type_.as_str()))
+}

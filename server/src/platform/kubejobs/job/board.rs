@@ -1,0 +1,64 @@
+//! What others read of a job without asking its task.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::platform::Exit;
+
+#[derive(Debug, Default)]
+pub struct Board {
+    exits: Mutex<Vec<(String, Exit)>>,
+    /// Replicas whose end was told, and who were not asked to go yet: nobody has to wait for them.
+    over: Mutex<HashSet<String>>,
+    trouble: Mutex<Option<String>>,
+    spots: Mutex<HashMap<String, Spot>>,
+}
+
+/// Where a replica runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    pub namespace: String,
+    pub pod: String,
+    pub node: Option<String>,
+}
+
+impl Board {
+    pub fn ended(&self, replica: String, exit: Exit) {
+        lock(&self.over).insert(replica.clone());
+        lock(&self.exits).push((replica, exit));
+    }
+
+    pub fn is_over(&self, replica: &str) -> bool {
+        lock(&self.over).contains(replica)
+    }
+
+    pub fn forget(&self, replica: &str) {
+        lock(&self.over).remove(replica);
+    }
+
+    pub fn take_exits(&self) -> Vec<(String, Exit)> {
+        std::mem::take(&mut *lock(&self.exits))
+    }
+
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        *lock(&self.trouble) = trouble;
+    }
+
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
+    pub fn set_spots(&self, spots: HashMap<String, Spot>) {
+        *lock(&self.spots) = spots;
+    }
+
+    pub fn spot(&self, replica: &str) -> Option<Spot> {
+        lock(&self.spots).get(replica).cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

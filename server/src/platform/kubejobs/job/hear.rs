@@ -1,0 +1,204 @@
+//! What the pods do, and what follows from it: who is whose, who has ended, what others are to know.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use super::{LAST_LINES, Task, board::Spot};
+use crate::platform::{
+    Exit,
+    kubejobs::{
+        follow::follow,
+        plan::{Member, State},
+        pod::Seen,
+        watch::News,
+    },
+    logs::folder_of,
+};
+
+/// A watch that fails says so at least every two seconds.
+const BLIND: Duration = Duration::from_secs(8);
+/// A pod is made within a second; what takes longer has a reason.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+impl Task {
+    pub(super) fn hear(&mut self, news: News) {
+        if matches!(news, News::Listed(_) | News::Pod(_) | News::Gone(_)) {
+            self.blind = None;
+        }
+        match news {
+            News::Listed(pods) => {
+                self.state.listed = true;
+                let known = std::mem::take(&mut self.state.pods);
+                pods.into_iter().for_each(|pod| self.see(pod));
+                for pod in known.into_values() {
+                    if !self.state.pods.contains_key(&pod.uid) {
+                        self.gone(&pod);
+                    }
+                }
+            }
+            News::Pod(pod) => self.see(pod),
+            News::Gone(pod) => {
+                self.state.pods.remove(&pod.uid);
+                self.gone(&pod);
+            }
+            // Times of events are whole seconds.
+            News::NotMade { at, why } if self.raised_at <= at + 1000 => self.not_made = Some((at, why)),
+            News::NotMade { .. } => {}
+            News::Blind(why) => self.blind = Some((Instant::now(), why)),
+        }
+    }
+
+    /// A pod as a watch or an answer told it. Answers and watches overtake each other: the newest counts.
+    pub(super) fn see(&mut self, pod: Seen) {
+        if self.state.pods.get(&pod.uid).is_some_and(|known| pod.version < known.version) {
+            return;
+        }
+        if self.not_made.as_ref().is_some_and(|(at, _)| at + 1000 < pod.created_at) {
+            self.not_made = None;
+        }
+        self.state.pods.insert(pod.uid.clone(), pod);
+    }
+
+    /// A pod that is no more.
+    fn gone(&mut self, pod: &Seen) {
+        let member = self.state.members.values_mut().find(|member| member.pod.as_ref() == Some(&pod.uid));
+        if let Some(member) = member {
+            member.over.get_or_insert(how_ended(pod, member.ending.is_some()));
+        }
+    }
+
+    /// Draws what follows from what is known, and tells it. Answers when to look again for the last lines of a log.
+    pub(super) fn settle(&mut self) -> Option<Duration> {
+        let job = self.parts.job.clone();
+        assign(&mut self.state, &job);
+        for member in self.state.members.values_mut() {
+            let Some(pod) = member.pod.as_ref().and_then(|uid| self.state.pods.get(uid)) else { continue };
+            if pod.ended.is_some() {
+                member.over.get_or_insert(how_ended(pod, member.ending.is_some()));
+            }
+        }
+        self.follow_logs();
+        let listens = self.tell_ends();
+        self.show();
+        listens
+    }
+
+    fn tell_ends(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let mut listens: Option<Duration> = None;
+        let mut done = Vec::new();
+        for (number, member) in &mut self.state.members {
+            // A replica that never had a pod is gone as soon as it is to go.
+            let never = member.pod.is_none() && !member.adopted && member.ending.is_some();
+            let Some(exit) = member.over.or(never.then_some(Exit::Unknown)) else { continue };
+            if !member.told {
+                let since = *self.over_since.entry(*number).or_insert(now);
+                let left = LAST_LINES.saturating_sub(now.duration_since(since));
+                if !left.is_zero() && self.followers.get(number).is_some_and(|follower| !follower.is_finished()) {
+                    let soon = left.min(Duration::from_millis(50));
+                    listens = Some(listens.map_or(soon, |known| known.min(soon)));
+                    continue;
+                }
+                self.parts.board.ended(format!("{}-r{number}", self.parts.job), exit);
+                member.told = true;
+            }
+            if member.ending.is_some() {
+                done.push(*number);
+            }
+        }
+        for number in done {
+            self.state.members.remove(&number);
+            self.over_since.remove(&number);
+            self.parts.board.forget(&self.replica(number));
+            self.followers.remove(&number);
+            for waiting in self.waiting.remove(&number).into_iter().flatten() {
+                // Who asked may have given up.
+                let _ = waiting.send(());
+            }
+        }
+        listens
+    }
+
+    fn follow_logs(&mut self) {
+        let Some(asks) = self.asks.clone() else { return };
+        for (number, member) in &self.state.members {
+            let Some(pod) = member.pod.as_ref().and_then(|uid| self.state.pods.get(uid)) else { continue };
+            if !pod.started || self.followers.contains_key(number) {
+                continue;
+            }
+            let replica = format!("{}-r{number}", self.parts.job);
+            let Ok(folder) = folder_of(&self.parts.data_dir, &self.parts.job, &replica) else { continue };
+            let limit = u64::from(self.parts.params.log_limit_kib) * 1024;
+            self.followers.insert(*number, tokio::spawn(follow(asks.pods().clone(), pod.name.clone(), folder, limit)));
+        }
+    }
+
+    /// What others read: where replicas are, who may call from where, what troubles the job.
+    fn show(&mut self) {
+        let mut at: HashMap<IpAddr, String> = HashMap::new();
+        let mut spots = HashMap::new();
+        for (number, member) in &self.state.members {
+            let Some(pod) = member.pod.as_ref().and_then(|uid| self.state.pods.get(uid)) else { continue };
+            let replica = format!("{}-r{number}", self.parts.job);
+            if let Some(ip) = pod.ip.filter(|_| pod.ended.is_none()) {
+                at.insert(ip, replica.clone());
+            }
+            let namespace = self.parts.namespace.clone();
+            spots.insert(replica, Spot { namespace, pod: pod.name.clone(), node: pod.node.clone() });
+        }
+        if let Some(door) = self.parts.home.upgrade().and_then(|home| home.door(&self.parts.job)) {
+            door.know(at);
+        }
+        self.parts.board.set_spots(spots);
+        self.parts.board.set_trouble(self.trouble());
+    }
+
+    /// What keeps things from being as they are wanted, the most telling first.
+    fn trouble(&self) -> Option<String> {
+        if let Some((trouble, _)) = &self.failed {
+            return Some(trouble.words.clone());
+        }
+        let waits_for_pod =
+            self.state.members.values().any(|member| member.ending.is_none() && member.over.is_none() && member.pod.is_none());
+        if let Some((_, why)) = self.not_made.as_ref().filter(|_| waits_for_pod) {
+            return Some(why.clone());
+        }
+        if let Some(why) = self.state.pods.values().filter(|pod| pod.lives()).find_map(|pod| pod.waits.clone()) {
+            return Some(why);
+        }
+        if let Some((_, why)) = self.blind.as_ref().filter(|(at, _)| at.elapsed() < BLIND) {
+            return Some(why.clone());
+        }
+        let long = self.state.scaled_at.is_some_and(|at| PATIENCE < at.elapsed());
+        (waits_for_pod && long).then(|| {
+            "Kubernetes has not made all pods yet. After a pod has failed it waits 10 s and more before it makes the next.".to_owned()
+        })
+    }
+}
+
+/// Pods that bear the name of a replica are that replica; adopted replicas without one are gone.
+fn assign(state: &mut State, job: &str) {
+    for pod in state.pods.values() {
+        let number = pod.replica.as_ref().and_then(|replica| replica.strip_prefix(job)?.strip_prefix("-r")?.parse::<u64>().ok());
+        if let Some(member) = number.and_then(|number| state.members.get_mut(&number)).filter(|member| member.pod.is_none()) {
+            member.pod = Some(pod.uid.clone());
+            member.adopted = false;
+        }
+    }
+    if state.listed {
+        let missing = |member: &&mut Member| member.adopted && member.over.is_none();
+        state.members.values_mut().filter(missing).for_each(|member| member.over = Some(Exit::Unknown));
+    }
+}
+
+/// Whom nobody here asked to go, and who went all the same, was deleted by others.
+fn how_ended(pod: &Seen, asked: bool) -> Exit {
+    match pod.ended {
+        Some(exit) if asked || !pod.leaving => exit,
+        None if asked => Exit::Unknown,
+        _ => Exit::Deleted,
+    }
+}

@@ -1,0 +1,296 @@
+//! The `kubejobs` platform: replicas are pods of a Kubernetes Job, one Job a submission.
+
+mod asks;
+mod cluster;
+mod door;
+#[cfg(test)]
+mod fake;
+mod follow;
+mod job;
+mod names;
+mod overlay;
+mod params;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod pod;
+#[cfg(test)]
+mod scripted_tests;
+mod settings;
+mod template;
+mod usage;
+mod watch;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use control::plugin::{FieldError, Plugin, parse};
+use serde_json::Value;
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    oneshot,
+};
+
+pub use self::settings::ClusterSettings;
+use self::{
+    cluster::Cluster,
+    door::JobDoor,
+    job::{Board, Command, Home, Parts, Task},
+    params::KubejobsParams,
+    usage::Meter,
+    watch::Watches,
+};
+use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, logs};
+use crate::queue::Queue;
+
+/// How much longer than its grace a pod may take to be gone.
+const GOING: Duration = Duration::from_secs(15);
+/// How long all of a job may take to be gone.
+const SWEEPING: Duration = Duration::from_secs(20);
+
+/// Pods of Kubernetes Jobs. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Kubejobs(Arc<Inner>);
+
+struct Inner {
+    data_dir: PathBuf,
+    cluster: Cluster,
+    watches: Watches,
+    meter: Meter,
+    jobs: Mutex<HashMap<String, Job>>,
+    doors: Mutex<HashMap<String, Arc<JobDoor>>>,
+}
+
+/// A job's task, as others reach it.
+struct Job {
+    commands: UnboundedSender<Command>,
+    board: Arc<Board>,
+}
+
+impl Plugin for Kubejobs {
+    const KIND: &'static str = "kubejobs";
+    const TITLE: &'static str = "Kubernetes Job";
+    const ABOUT: &'static str = "Each replica is a pod of a Kubernetes Job in the cluster that this server is connected to. \
+        Choose it when the worker is a container image.";
+    type Params = KubejobsParams;
+}
+
+/// Checks the params and that this server has a cluster; answers with them in full.
+///
+/// # Errors
+/// All problems at once, by their path in the spec.
+pub fn check(params: &Value, settings: &ClusterSettings) -> Result<Value, Vec<FieldError>> {
+    params::check(params, settings).map(|params| serde_json::to_value(params).unwrap_or_default())
+}
+
+impl Kubejobs {
+    /// Keeps what pods print in `<data_dir>/jobs/<job>/replicas/<replica>/`. Speaks to the cluster at the first need.
+    pub fn new(data_dir: &Path, settings: ClusterSettings) -> Self {
+        Self::of(data_dir, Cluster::new(settings))
+    }
+
+    fn of(data_dir: &Path, cluster: Cluster) -> Self {
+        Self(Arc::new(Inner {
+            data_dir: data_dir.to_owned(),
+            watches: Watches::new(cluster.clone()),
+            meter: Meter::new(cluster.clone()),
+            cluster,
+            jobs: Mutex::default(),
+            doors: Mutex::default(),
+        }))
+    }
+
+    /// Tells a job's task something; it begins with the first word.
+    fn tell(&self, job: &str, params: &Value, command: Command) {
+        let mut jobs = lock(&self.0.jobs);
+        let known = jobs.entry(job.to_owned()).or_insert_with(|| self.begin(job, params));
+        if let Err(unheard) = known.commands.send(command) {
+            // Its task has ended unexpectedly; the next one reads the truth from the cluster.
+            *known = self.begin(job, params);
+            // The receiver is still in hand.
+            let _ = known.commands.send(unheard.0);
+        }
+    }
+
+    fn begin(&self, job: &str, params: &Value) -> Job {
+        // Checked before; what cannot be read makes a Job that the cluster refuses in words.
+        let params = parse::<Self>(params).unwrap_or_default();
+        let (commands, heard) = unbounded_channel();
+        let board = Arc::<Board>::default();
+        let home: Weak<dyn Home> = Arc::downgrade(&(Arc::clone(&self.0) as Arc<dyn Home>));
+        let task = Task::new(Parts {
+            job: job.to_owned(),
+            namespace: params.namespace.clone(),
+            cluster: self.0.cluster.clone(),
+            data_dir: self.0.data_dir.clone(),
+            board: Arc::clone(&board),
+            home,
+            commands: heard,
+            news: self.0.watches.of(&params.namespace, job),
+            params,
+        });
+        tokio::spawn(task.run());
+        Job { commands, board }
+    }
+
+    fn board(&self, job: &str) -> Option<Arc<Board>> {
+        lock(&self.0.jobs).get(job).map(|job| Arc::clone(&job.board))
+    }
+}
+
+impl Home for Inner {
+    fn door(&self, job: &str) -> Option<Arc<JobDoor>> {
+        lock(&self.doors).get(job).cloned()
+    }
+
+    fn leave(&self, job: &str, commands: &UnboundedReceiver<Command>) -> bool {
+        // Under the lock nobody can ask for anything.
+        let mut jobs = lock(&self.jobs);
+        if !commands.is_empty() {
+            return false;
+        }
+        jobs.remove(job);
+        lock(&self.doors).remove(job);
+        true
+    }
+}
+
+#[async_trait]
+impl Platform for Kubejobs {
+    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door> {
+        let (job, _) = split(replica).ok_or_else(|| io::Error::other(format!("{replica:?} is not the name of a replica")))?;
+        let known = lock(&self.0.doors).get(job).cloned();
+        let door = match known {
+            Some(door) => door,
+            None => {
+                let address = self.0.cluster.settings().pods_listen;
+                let address = address.ok_or_else(|| io::Error::other("the server was started without --pods-listen"))?;
+                let opened = Arc::new(JobDoor::open(address, stored, Arc::clone(queue)).await?);
+                Arc::clone(lock(&self.0.doors).entry(job.to_owned()).or_insert(opened))
+            }
+        };
+        Ok(Door { address: door.address, open: door.admit(replica) })
+    }
+
+    async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
+        let (job, number) = split(&launch.replica).ok_or_else(|| PlatformError::Name { name: launch.replica.clone() })?;
+        let params = parse::<Self>(&launch.params).map_err(|errors| PlatformError::Params { replica: launch.replica.clone(), errors })?;
+        self.tell(job, &launch.params, Command::Start(number));
+        Ok(handle(&launch.replica, job, params.namespace))
+    }
+
+    fn alive(&self, handle: &Handle, params: &Value) -> bool {
+        let Some((job, number)) = split(&handle.replica).filter(|_| matches!(handle.place, Place::Pod { .. })) else { return false };
+        // Whether its pod is there is told when the pods are listed.
+        self.tell(job, params, Command::Adopt(number));
+        true
+    }
+
+    fn find(&self, replica: &str, params: &Value) -> Option<Handle> {
+        let (job, _) = split(replica)?;
+        let found = handle(replica, job, parse::<Self>(params).unwrap_or_default().namespace);
+        self.alive(&found, params).then_some(found)
+    }
+
+    fn place(&self, handle: &Handle) -> Option<String> {
+        Some(format!("pod {}", self.board(&handle.job)?.spot(&handle.replica)?.pod))
+    }
+
+    fn reap(&self) -> Vec<(String, Exit)> {
+        lock(&self.0.jobs).values().flat_map(|job| job.board.take_exits()).collect()
+    }
+
+    fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
+        let spots: Vec<_> = handles.iter().map(|handle| self.board(&handle.job)?.spot(&handle.replica)).collect();
+        let nodes: BTreeSet<String> = spots.iter().flatten().filter_map(|spot| spot.node.clone()).collect();
+        if !nodes.is_empty() {
+            self.0.meter.measure(nodes);
+        }
+        spots.into_iter().map(|spot| spot.and_then(|spot| self.0.meter.of(&spot.namespace, &spot.pod))).collect()
+    }
+
+    fn trouble(&self, job: &str) -> Option<String> {
+        self.board(job)?.trouble()
+    }
+
+    async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError> {
+        let Some((job, replica)) = split(&handle.replica) else {
+            return Err(PlatformError::Name { name: handle.replica.clone() });
+        };
+        let ended = {
+            let jobs = lock(&self.0.jobs);
+            // A job without a task has no pods that this server knows.
+            let Some(known) = jobs.get(job) else { return Ok(()) };
+            let (done, ended) = oneshot::channel();
+            let heard = known.commands.send(Command::End { replica, grace, done }).is_ok();
+            if !heard || known.board.is_over(&handle.replica) {
+                return Ok(());
+            }
+            ended
+        };
+        match tokio::time::timeout(grace + GOING, ended).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.unheard(job, &handle.replica)),
+        }
+    }
+
+    async fn wake(&self, job: &str) -> Result<(), PlatformError> {
+        if let Some(job) = lock(&self.0.jobs).get(job) {
+            // A task that has ended has nobody to settle.
+            let _ = job.commands.send(Command::Settled);
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self, job: &str, params: &Value) -> Result<usize, PlatformError> {
+        let (answer, swept) = oneshot::channel();
+        self.tell(job, params, Command::Sweep(answer));
+        match tokio::time::timeout(SWEEPING, swept).await {
+            Ok(swept) => Ok(swept.unwrap_or(0)),
+            // The task goes on until it is done.
+            Err(_) => Err(self.unheard(job, job)),
+        }
+    }
+
+    async fn log(&self, replica: &str, _: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError> {
+        // Kubernetes keeps one log for both streams.
+        logs::read(&self.0.data_dir, replica, LogStream::Stdout, from)
+    }
+
+    fn trim(&self) {
+        // Who writes a log down keeps it within its limit.
+    }
+
+    fn grace(&self, params: &Value) -> Duration {
+        // Checked before; if they are not readable, the default grace is a safe one.
+        Duration::try_from_secs_f64(parse::<Self>(params).unwrap_or_default().grace_s).unwrap_or_default()
+    }
+}
+
+impl Kubejobs {
+    fn unheard(&self, job: &str, of: &str) -> PlatformError {
+        let why = self.trouble(job).unwrap_or_else(|| "Its pod is still on its way out.".to_owned());
+        PlatformError::Cluster { of: of.to_owned(), why }
+    }
+}
+
+/// `kj-1-r12` is replica 12 of job `kj-1`.
+fn split(replica: &str) -> Option<(&str, u64)> {
+    let (job, number) = replica.rsplit_once("-r")?;
+    Some((job, number.parse().ok()?))
+}
+
+fn handle(replica: &str, job: &str, namespace: String) -> Handle {
+    Handle { replica: replica.to_owned(), job: job.to_owned(), place: Place::Pod { namespace } }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

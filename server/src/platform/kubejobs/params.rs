@@ -1,0 +1,243 @@
+//! What a user sets for replicas that are pods of a Kubernetes Job, and its check before anything is created.
+
+use std::collections::BTreeMap;
+
+use control::plugin::{FieldError, parse};
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ClusterSettings, Kubejobs, names, overlay, template};
+use crate::platform::variables::wrong_variable;
+
+/// A user id that is nobody's in most images.
+const NOBODY: u32 = 65_532;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pull {
+    /// From the registry when the node does not have it.
+    #[default]
+    IfNotPresent,
+    /// Ask the registry for each pod.
+    Always,
+    /// Only what the node has already.
+    Never,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct KubejobsParams {
+    /// The container image of the worker, such as example.org/team/worker:1.4.
+    #[garde(skip)]
+    #[schemars(title = "Image")]
+    pub image: String,
+    /// The program in the image and its arguments, one a line: no shell reads them. Empty: what the image itself starts.
+    #[garde(skip)]
+    #[schemars(title = "Command")]
+    pub command: Vec<String>,
+    /// The namespace of the Job. Empty: the server's own choice, which its administrator set.
+    #[garde(skip)]
+    #[schemars(title = "Namespace")]
+    pub namespace: String,
+    /// Environment variables of the worker, one `NAME=value` a line.
+    /// REDIS_HOST, REDIS_PORT, REDIS_QUEUE and ASPERATHOS_* are set by the server.
+    #[garde(skip)]
+    #[schemars(title = "Environment")]
+    pub env: BTreeMap<String, String>,
+    /// CPU of each pod, asked for and at most. 0: as the namespace has it by default.
+    #[garde(range(min = 0.0, max = 1024.0))]
+    #[schemars(title = "CPU", extend("x-unit" = "cores", "x-step" = 0.1))]
+    pub cpu: f64,
+    /// Memory of each pod, asked for and at most; above it the worker is killed. 0: as the namespace has it by default.
+    #[garde(range(min = 0, max = 16_777_216))]
+    #[schemars(title = "Memory", extend("x-unit" = "MiB", "x-step" = 64))]
+    pub memory_mib: u32,
+    /// How long a pod may take to end when it is asked to (TERM), before it is killed.
+    #[garde(range(min = 0.0, max = 600.0))]
+    #[schemars(title = "Grace", extend("x-unit" = "s", "x-step" = 1))]
+    pub grace_s: f64,
+    /// How much is kept of what each pod prints. The newest half stays when it is full.
+    #[garde(range(min = 64, max = 1_048_576))]
+    #[schemars(title = "Log limit", extend("x-unit" = "KiB", "x-step" = 64))]
+    pub log_limit_kib: u32,
+    /// When the image is fetched.
+    #[garde(skip)]
+    #[schemars(title = "Pull policy")]
+    pub pull_policy: Pull,
+    /// Secrets of the namespace that open the image's registry, one name a line.
+    #[garde(skip)]
+    #[schemars(title = "Pull secrets")]
+    pub pull_secrets: Vec<String>,
+    /// Labels that a node must have to run these pods, one `name=value` a line.
+    #[garde(skip)]
+    #[schemars(title = "Node selector")]
+    pub node_selector: BTreeMap<String, String>,
+    /// The service account of the pods; its token is not mounted. Empty: the namespace's default.
+    #[garde(skip)]
+    #[schemars(title = "Service account")]
+    pub service_account: String,
+    /// The priority class of the pods. Empty: the cluster's default.
+    #[garde(skip)]
+    #[schemars(title = "Priority class")]
+    pub priority_class: String,
+    /// The user that the worker runs as, which must not be root. 0: the user that the image names by number.
+    #[garde(range(min = 0, max = 2_147_483_647))]
+    #[schemars(title = "User", extend("x-unit" = "user id", "x-step" = 1))]
+    pub run_as_user: u32,
+    /// What else the pods need, as a JSON object that is merged over their template: tolerations, affinity, volumes.
+    /// Lists of named things are merged by name; the worker's container is named worker.
+    #[garde(skip)]
+    #[schemars(title = "Pod overlay")]
+    pub pod_overlay: String,
+}
+
+impl Default for KubejobsParams {
+    fn default() -> Self {
+        Self {
+            image: String::new(),
+            command: Vec::new(),
+            namespace: String::new(),
+            env: BTreeMap::new(),
+            cpu: 0.0,
+            memory_mib: 0,
+            grace_s: 10.0,
+            log_limit_kib: 1024,
+            pull_policy: Pull::IfNotPresent,
+            pull_secrets: Vec::new(),
+            node_selector: BTreeMap::new(),
+            service_account: String::new(),
+            priority_class: String::new(),
+            run_as_user: NOBODY,
+            pod_overlay: String::new(),
+        }
+    }
+}
+
+/// Reads the params and checks them, and that this server has a cluster. The namespace is filled in.
+///
+/// # Errors
+/// All problems at once, by their path in the spec: `kind`, `params.image`.
+pub fn check(params: &Value, settings: &ClusterSettings) -> Result<KubejobsParams, Vec<FieldError>> {
+    let mut params = params.clone();
+    // As JSON people write an object; a form has only text.
+    if let Some(overlay) = params.get_mut("pod_overlay").filter(|overlay| overlay.is_object()) {
+        *overlay = Value::String(overlay.to_string());
+    }
+    let (mut read, mut errors) = match parse::<Kubejobs>(&params) {
+        Ok(read) => (read, Vec::new()),
+        Err(errors) => (without(&params, &errors), errors),
+    };
+    let mut found = problems(&read);
+    // A field that could not be read is at its default here: its one true error is already told.
+    found.retain(|new| errors.iter().all(|told| top(&told.field) != new.field));
+    errors.append(&mut found);
+    let mut errors: Vec<FieldError> = errors.into_iter().map(|error| error.under("params")).collect();
+    match settings.ready() {
+        Ok(namespace) if read.namespace.is_empty() => read.namespace = namespace,
+        Ok(_) => {}
+        Err(why) => errors.push(FieldError::new("kind", why)),
+    }
+    if errors.is_empty() { Ok(read) } else { Err(errors) }
+}
+
+fn problems(read: &KubejobsParams) -> Vec<FieldError> {
+    let mut found = Vec::new();
+    let mut wrong = |field: &str, message: String| found.push(FieldError::new(field, message));
+    if let Err(why) = names::image(&read.image) {
+        wrong("image", why);
+    }
+    if read.command.iter().any(|part| part.contains('\0')) {
+        wrong("command", "An argument has a NUL byte, which no program can be given.".to_owned());
+    }
+    for (name, value) in &read.env {
+        if let Some(message) = wrong_variable(name, value) {
+            wrong("env", message);
+        }
+    }
+    for (name, value) in &read.node_selector {
+        if let Err(why) = names::label(name, value) {
+            wrong("node_selector", why);
+        }
+    }
+    let named = [("namespace", &read.namespace), ("service_account", &read.service_account), ("priority_class", &read.priority_class)];
+    let secrets = read.pull_secrets.iter().map(|secret| ("pull_secrets", secret));
+    for (field, name) in named.into_iter().filter(|(_, name)| !name.is_empty()).chain(secrets) {
+        if let Err(why) = names::object(name) {
+            wrong(field, why);
+        }
+    }
+    match overlay::read(&read.pod_overlay) {
+        Err(why) => wrong("pod_overlay", why),
+        Ok(_) => {
+            for why in overlay::unsafe_parts(&template::pod(read, "kj-0", "127.0.0.1")) {
+                wrong("pod_overlay", why);
+            }
+        }
+    }
+    found
+}
+
+/// The params that can be read when the wrong fields are left out, so that the others are checked too.
+fn without(params: &Value, errors: &[FieldError]) -> KubejobsParams {
+    let mut sound = params.as_object().cloned().unwrap_or_default();
+    for error in errors {
+        sound.remove(top(&error.field));
+    }
+    parse::<Kubejobs>(&Value::Object(sound)).unwrap_or_default()
+}
+
+fn top(field: &str) -> &str {
+    field.split(['.', '[']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wrong(params: Value) -> Vec<String> {
+        let mut fields: Vec<String> =
+            check(&params, &ClusterSettings::default()).unwrap_err().into_iter().map(|error| error.field).collect();
+        fields.sort();
+        fields.dedup();
+        fields
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        // These tests know no cluster, which is a problem of its own.
+        let all = wrong(json!({
+            "image": "Not An Image",
+            "namespace": "Upper",
+            "env": {"REDIS_HOST": "x"},
+            "cpu": -1,
+            "pull_secrets": ["a b"],
+            "node_selector": {"a b": "c"},
+            "pod_overlay": "{",
+            "grace_s": 9999,
+        }));
+        let fields = ["cpu", "env", "grace_s", "image", "namespace", "node_selector", "pod_overlay", "pull_secrets"];
+        let mut wanted: Vec<String> = fields.iter().map(|field| format!("params.{field}")).collect();
+        wanted.insert(0, "kind".to_owned());
+        assert_eq!(all, wanted);
+    }
+
+    #[test]
+    fn an_overlay_may_be_an_object_and_may_not_break_out() {
+        let overlay = |spec: Value| wrong(json!({"image": "a:1", "pod_overlay": {"spec": spec}}));
+        assert_eq!(overlay(json!({"tolerations": [{"operator": "Exists"}]})), ["kind"]);
+        for spec in [
+            json!({"hostNetwork": true}),
+            json!({"hostPID": true}),
+            json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
+            json!({"containers": [{"name": "worker", "securityContext": {"privileged": true}}]}),
+            json!({"containers": [{"name": "worker", "securityContext": {"allowPrivilegeEscalation": true}}]}),
+            json!({"initContainers": [{"name": "x", "image": "a:1", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]}),
+        ] {
+            assert_eq!(overlay(spec.clone()), ["kind", "params.pod_overlay"], "{spec}");
+        }
+    }
+}

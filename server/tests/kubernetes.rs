@@ -1,0 +1,268 @@
+//! Jobs on a real Kubernetes: pods take items from the queue, and only those go that hold nothing.
+//!
+//! Needs a cluster whose node has the image of `examples/pod-worker`:
+//! `ASPERATHOS_TEST_KUBECONFIG` names its kubeconfig, `ASPERATHOS_TEST_PODS_LISTEN` an address of this machine that
+//! its pods reach, `ASPERATHOS_TEST_IMAGE` the image. `cargo xtask test` brings one up and sets them.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota, Service};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use support::Server;
+
+/// A cluster, and a namespace of the test's own in it.
+struct Cluster {
+    client: Client,
+    namespace: String,
+    arguments: Vec<String>,
+    image: String,
+}
+
+fn setting(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need a cluster, which `cargo xtask test` brings up"))
+}
+
+impl Cluster {
+    async fn new(name: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let file = setting("ASPERATHOS_TEST_KUBECONFIG");
+        let kubeconfig = kube::config::Kubeconfig::read_from(&file).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        let namespace = format!("{name}-{:08x}", rand::random::<u32>());
+        let made: Namespace = parsed(json!({
+            "metadata": { "name": namespace, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
+        }));
+        Api::all(client.clone()).create(&PostParams::default(), &made).await.unwrap();
+        let listen = setting("ASPERATHOS_TEST_PODS_LISTEN");
+        let arguments = ["--kubeconfig", &file, "--namespace", &namespace, "--pods-listen", &listen].map(str::to_owned).into();
+        Self { client, namespace, arguments, image: setting("ASPERATHOS_TEST_IMAGE") }
+    }
+
+    async fn server(&self) -> Server {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        Server::start_with(&arguments).await
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Names of pods that are neither ended nor on their way out.
+    async fn living(&self) -> BTreeSet<String> {
+        let pods = self.api::<Pod>().list(&ListParams::default()).await.unwrap();
+        let lives = |pod: &Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
+            pod.metadata.deletion_timestamp.is_none() && phase != "Succeeded" && phase != "Failed"
+        };
+        pods.items.into_iter().filter(lives).filter_map(|pod| pod.metadata.name).collect()
+    }
+
+    async fn pods_are(&self, count: usize, server: &Server) {
+        until(&format!("{count} pods"), server, async || self.living().await.len() == count).await;
+    }
+
+    async fn nothing_is_left(&self, server: &Server) {
+        until("nothing is left", server, async || {
+            self.api::<Pod>().list(&ListParams::default()).await.unwrap().items.is_empty()
+                && self.api::<Job>().list(&ListParams::default()).await.unwrap().items.is_empty()
+                && self.api::<Service>().list(&ListParams::default()).await.unwrap().items.is_empty()
+        })
+        .await;
+    }
+
+    /// A job of items that each take a while, with replicas by a script.
+    fn job(&self, items: usize, each_s: f64, script: &[&str]) -> Value {
+        let items: Vec<String> = (0..items).map(|item| format!("sleep:{each_s}:{item}")).collect();
+        json!({
+            "name": "pods",
+            "platform": { "kind": "kubejobs", "params": { "image": self.image, "pull_policy": "never", "grace_s": 5 } },
+            "workload": { "source": "inline", "items": items },
+            "objective": { "deadline_s": 300 },
+            "replicas": { "min": 1, "max": 8, "initial": 3 },
+            "loops": [{ "name": "script", "controller": { "kind": "scripted", "params": { "script": script } } }],
+        })
+    }
+
+    async fn end(self) {
+        let _ = Api::<Namespace>::all(self.client.clone()).delete(&self.namespace, &DeleteParams::background()).await;
+    }
+}
+
+fn parsed<K: serde::de::DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+async fn until(what: &str, server: &Server, mut so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !so().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it did not come to pass: {what}\n{}", server.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn running(server: &Server, job: &str) -> (u64, String) {
+    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
+    let running = detail["summary"]["replicas"]["running"].as_u64().unwrap_or(0);
+    (running, detail["summary"]["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Failures among the marks: a replica that ended and was not asked to, a start that failed.
+async fn failures(server: &Server, job: &str) -> Vec<String> {
+    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
+    let marks = detail["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == "failure");
+    marks.map(|mark| mark["text"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn all_done_once(server: &Server, job: &str, count: usize) {
+    let items = server.items(job).await;
+    assert_eq!(items.len(), count);
+    for item in &items {
+        assert_eq!((&item["state"], &item["attempts"]), (&json!("done"), &json!(1)), "{item}\n{}", server.log());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn pods_come_and_go_as_wanted_and_every_item_is_done_once() {
+    let cluster = Cluster::new("story").await;
+    let server = cluster.server().await;
+    let job = server.submit(&cluster.job(120, 0.4, &["0: 3", "6: 1", "12: 4"])).await;
+    cluster.pods_are(3, &server).await;
+    let first = cluster.living().await;
+    cluster.pods_are(1, &server).await;
+    assert!(cluster.living().await.is_subset(&first), "one of the first three stays");
+    cluster.pods_are(4, &server).await;
+    until("four replicas run", &server, async || running(&server, &job).await.0 == 4).await;
+    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
+    let replica = detail["replicas"].as_array().unwrap().iter().find(|replica| replica["state"] == "busy").unwrap().clone();
+    let pod = replica["place"].as_str().unwrap().strip_prefix("pod ").unwrap().to_owned();
+    assert!(cluster.living().await.contains(&pod), "{replica}");
+    let log = server.data.path().join(format!("jobs/{job}/replicas/{}/stdout.log", replica["id"].as_str().unwrap()));
+    assert!(std::fs::read_to_string(log).unwrap().starts_with("took sleep:0.4:"), "what a pod prints is written down");
+
+    server.wait(&job, &["completed"]).await;
+    all_done_once(&server, &job, 120).await;
+    assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn a_server_that_was_killed_takes_its_pods_over() {
+    let cluster = Cluster::new("killed").await;
+    let mut server = cluster.server().await;
+    let job = server.submit(&cluster.job(90, 0.4, &["0: 3"])).await;
+    cluster.pods_are(3, &server).await;
+    until("three replicas run", &server, async || running(&server, &job).await.0 == 3).await;
+    let before = cluster.living().await;
+    for _ in 0..3 {
+        server.kill();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.launch().await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(cluster.living().await, before, "{}", server.log());
+    }
+    server.wait(&job, &["completed"]).await;
+    let done = server.items(&job).await;
+    assert!(done.iter().all(|item| item["state"] == "done"), "{}", server.log());
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn a_pod_that_is_deleted_by_hand_is_told_and_replaced() {
+    let cluster = Cluster::new("deleted").await;
+    let server = cluster.server().await;
+    let job = server.submit(&cluster.job(60, 0.5, &["0: 2"])).await;
+    until("two replicas run", &server, async || running(&server, &job).await.0 == 2).await;
+    let victim = cluster.living().await.into_iter().next().unwrap();
+    cluster.api::<Pod>().delete(&victim, &DeleteParams::default()).await.unwrap();
+    until("it is told", &server, async || failures(&server, &job).await.iter().any(|text| text.contains("its pod was deleted"))).await;
+    until("another one works", &server, async || running(&server, &job).await.0 == 2).await;
+    server.wait(&job, &["completed"]).await;
+    assert!(server.items(&job).await.iter().all(|item| item["state"] == "done"));
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn what_keeps_pods_from_running_is_said_in_words() {
+    let cluster = Cluster::new("words").await;
+    let server = cluster.server().await;
+    let said = async |job: &str, words: &str| {
+        let begun = Instant::now();
+        until(words, &server, async || running(&server, job).await.1.contains(words)).await;
+        assert!(begun.elapsed() < Duration::from_secs(6), "{words}: {:?}", begun.elapsed());
+    };
+    let mut body = cluster.job(10, 0.1, &["0: 1"]);
+    body["platform"]["params"]["image"] = json!("localhost/no-such-image:1");
+    let missing = server.submit(&body).await;
+    said(&missing, "The image localhost/no-such-image:1 is not on the node").await;
+    body = cluster.job(10, 0.1, &["0: 1"]);
+    body["platform"]["params"]["cpu"] = json!(900);
+    let large = server.submit(&body).await;
+    said(&large, "No node can take a pod").await;
+    for job in [missing, large] {
+        assert_eq!(server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await.0 / 100, 2);
+        server.wait(&job, &["terminated"]).await;
+    }
+    body = cluster.job(10, 0.1, &["0: 1"]);
+    body["platform"]["params"]["namespace"] = json!("no-such-namespace");
+    let nowhere = server.submit(&body).await;
+    said(&nowhere, "no-such-namespace").await;
+    server.post(&format!("/api/v1/jobs/{nowhere}/terminate"), &json!({})).await;
+    server.wait(&nowhere, &["terminated"]).await;
+
+    let quota: ResourceQuota = parsed(json!({ "metadata": { "name": "rq" }, "spec": { "hard": { "pods": "2" } } }));
+    cluster.api().create(&PostParams::default(), &quota).await.unwrap();
+    let job = server.submit(&cluster.job(60, 0.4, &["0: 4"])).await;
+    said(&job, "exceeded quota: rq").await;
+    cluster.pods_are(2, &server).await;
+    let more = json!({ "spec": { "hard": { "pods": "9" } } });
+    cluster.api::<ResourceQuota>().patch("rq", &PatchParams::default(), &Patch::Merge(more)).await.unwrap();
+    cluster.pods_are(4, &server).await;
+    until("nothing is said any more", &server, async || running(&server, &job).await.1.is_empty()).await;
+    server.wait(&job, &["completed"]).await;
+    all_done_once(&server, &job, 60).await;
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn twenty_pods_come_and_all_but_the_busy_go() {
+    let cluster = Cluster::new("twenty").await;
+    let server = cluster.server().await;
+    let mut body = cluster.job(1200, 0.5, &["0: 20", "15: 1", "20: 6", "25: 2"]);
+    body["replicas"]["max"] = json!(20);
+    body["replicas"]["initial"] = json!(20);
+    let begun = Instant::now();
+    let job = server.submit(&body).await;
+    until("twenty replicas run", &server, async || running(&server, &job).await.0 == 20).await;
+    eprintln!("twenty replicas work after {:.1} s", begun.elapsed().as_secs_f64());
+    cluster.pods_are(1, &server).await;
+    cluster.pods_are(6, &server).await;
+    cluster.pods_are(2, &server).await;
+    server.post(&format!("/api/v1/jobs/{job}/stop"), &json!({})).await;
+    server.wait(&job, &["stopped", "completed"]).await;
+    let items = server.items(&job).await;
+    let lost: Vec<&Value> =
+        items.iter().filter(|item| item["state"] != "waiting" && (item["state"] != "done" || item["attempts"] != 1)).collect();
+    assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
+    assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
