@@ -21,12 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub fn down(place: &Place) -> Result<()> {
-    if !place.run().exists() {
-        eprintln!("no cluster is there");
-        return Ok(());
-    }
     machine::must_do()?;
     let _held = place.lock()?;
+    if !machine::is_ours(place) {
+        eprintln!("no cluster is there");
+        return machine::remove(&place.run());
+    }
     let begun = Instant::now();
     // No grace, as all state goes anyway; the kubelet first, which would start the pods anew.
     for part in Part::all().iter().rev().filter(|part| **part != Part::Containerd) {

@@ -23,6 +23,8 @@ use crate::tree::command;
 
 /// From a Job to its pods' end: they take about two seconds.
 const JOB_PATIENCE: Duration = Duration::from_secs(60);
+/// Of the drill itself, after those of the build.
+const STEPS: usize = 9;
 
 pub fn drill(place: &Place) -> Result<()> {
     if let Some(sentence) = machine::obstacle() {
@@ -34,7 +36,7 @@ pub fn drill(place: &Place) -> Result<()> {
         return Ok(());
     }
     ensure!(!place.run().exists(), "a cluster is there, and the test needs a new one: cargo xtask cluster down");
-    let mut drill = Drill { place, steps: Steps::new(build::STEPS + 8), passed: 0, failed: 0 };
+    let mut drill = Drill { place, steps: Steps::new(build::STEPS + STEPS), passed: 0, failed: 0 };
     build::build(&mut drill.steps, place)?;
     let machine = Machine::look()?;
     let outcome = drill.while_it_runs(&machine);
@@ -44,7 +46,7 @@ pub fn drill(place: &Place) -> Result<()> {
         fs::rename(place.logs(), place.kept_logs()).context("could not keep the logs")?;
         eprintln!("the logs are in {}", place.kept_logs().display());
     }
-    let ended = drill.check("its end", |place| down::down(place));
+    let ended = drill.check("its end", down::down);
     let gone = drill.check("nothing is left", |place| {
         let left = machine.traces(place)?;
         ensure!(left.is_empty(), "left behind: {left:#?}");
@@ -92,7 +94,7 @@ impl Drill<'_> {
             finished(place, "reach", 1)
         })?;
         self.check("logs and CPU through the kubelet", told)?;
-        self.check("status", |place| status::print(place))?;
+        self.check("status", status::print)?;
         self.check("API server killed and started", outage)?;
         // The very look that must find nothing at the end finds each kind of thing now.
         self.check("traces while it runs", |place| {

@@ -34,8 +34,12 @@ impl Go {
         let needs = format!("Go {} is needed to build Kubernetes", text(wanted));
         let place = "https://go.dev/dl/ has one to unpack in /usr/local";
         let Some(program) = program() else {
-            if !debian_has().is_some_and(|version| FETCHES_ITSELF <= version) || !rustix::process::geteuid().is_root() {
+            let debian_helps = debian_has().is_some_and(|version| FETCHES_ITSELF <= version);
+            if !debian_helps {
                 bail!("{needs}, and there is none: {place}");
+            }
+            if !rustix::process::geteuid().is_root() {
+                bail!("{needs}, and there is none\ntype:    sudo apt-get install -y golang-go");
             }
             install(&["golang-go"])?;
             return Self::find();

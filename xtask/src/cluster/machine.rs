@@ -57,18 +57,22 @@ pub fn must_do() -> Result<()> {
 
 /// Makes ready what the parts expect, and notes first what was there.
 pub fn prepare(place: &Place) -> Result<()> {
-    remember(place)?;
+    if !is_ours(place) {
+        must_be_free()?;
+        remember(place)?;
+    }
     network(place)?;
     cgroups(place)
 }
 
+/// Whether bridge, tables and groups of these names are this cluster's, so that its end may take them away.
+pub fn is_ours(place: &Place) -> bool {
+    note(place).exists()
+}
+
 /// # Errors
 /// Another cluster, ours of another folder or someone else's, already uses what this one would.
-fn remember(place: &Place) -> Result<()> {
-    let note = place.run().join("before");
-    if note.exists() {
-        return Ok(());
-    }
+fn must_be_free() -> Result<()> {
     ensure!(
         !Path::new("/sys/class/net").join(BRIDGE).exists(),
         "the network bridge {BRIDGE} is there already: another cluster runs on this machine, and must be ended first"
@@ -76,9 +80,18 @@ fn remember(place: &Place) -> Result<()> {
     if let Some(table) = nft_tables()?.first() {
         bail!("the nftables table {table} is there already: another Kubernetes runs on this machine, and would lose its network");
     }
+    Ok(())
+}
+
+fn note(place: &Place) -> PathBuf {
+    place.run().join("before")
+}
+
+fn remember(place: &Place) -> Result<()> {
+    fs::create_dir_all(place.run()).with_context(|| format!("could not make {}", place.run().display()))?;
     let values = SYSCTLS.iter().filter_map(|name| Some(format!("sysctl {name} {}\n", sysctl(name)?)));
     let absent = FOLDERS.iter().filter(|folder| !Path::new(folder).exists()).map(|folder| format!("absent {folder}\n"));
-    write(&note, values.chain(absent).collect::<String>())
+    write(&note(place), values.chain(absent).collect::<String>())
 }
 
 /// The value of a sysctl, if this kernel has it.
@@ -88,8 +101,8 @@ pub fn sysctl(name: &str) -> Option<String> {
 
 /// What was noted before the start, put back. Folders that were not there go, unless something is still mounted in them.
 pub fn restore(place: &Place) -> Result<()> {
-    let Ok(note) = fs::read_to_string(place.run().join("before")) else { return Ok(()) };
-    for line in note.lines() {
+    let Ok(text) = fs::read_to_string(note(place)) else { return Ok(()) };
+    for line in text.lines() {
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["sysctl", name, value] => {
                 let path = Path::new("/proc/sys").join(name);
@@ -98,7 +111,7 @@ pub fn restore(place: &Place) -> Result<()> {
                 }
             }
             ["absent", folder] => remove(Path::new(folder))?,
-            _ => bail!("{}: not understood: {line}", place.run().join("before").display()),
+            _ => bail!("{}: not understood: {line}", note(place).display()),
         }
     }
     Ok(())

@@ -29,10 +29,8 @@ pub fn up(steps: &mut Steps, place: &Place) -> Result<()> {
 }
 
 fn start(place: &Place) -> Result<()> {
-    for folder in [place.logs(), place.run().join("manifests")] {
-        fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
-    }
     machine::prepare(place)?;
+    fs::create_dir_all(place.logs()).with_context(|| format!("could not make {}", place.logs().display()))?;
     identities::make(place)?;
     Part::Containerd.start(place)?;
     wait_for(place, "containerd", RUNTIME_PATIENCE, &[Part::Containerd], || quietly(ctr(place).arg("version")))?;
