@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+mod cluster;
 mod demo;
 mod end2end;
 mod run;
@@ -51,6 +52,11 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         repeat: usize,
     },
+    /// A real Kubernetes on this machine: up, down, status, images, drills
+    Cluster {
+        #[command(subcommand)]
+        command: cluster::Cluster,
+    },
     /// Install what is missing, or say the one line to type
     Setup,
 }
@@ -76,6 +82,7 @@ fn main() -> ExitCode {
         Command::Test => test::test(),
         Command::End2end { screenshots, playwright } => end2end::end2end(screenshots, &playwright),
         Command::Bench { name, repeat } => bench::bench(name, repeat.max(1)),
+        Command::Cluster { command } => cluster::cluster(command),
         Command::Setup => setup::everything(),
     };
     match outcome {

@@ -1,5 +1,6 @@
 //! What the machine must have: asks, installs when it may, or says the one line to type.
 
+use std::env;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -15,6 +16,8 @@ pub enum Need {
     Demo,
     /// Also a browser, its fonts, and ordinary Redis clients.
     Test,
+    /// Run a Kubernetes of our own; nothing of the others.
+    Cluster,
 }
 
 /// Something that Debian has.
@@ -22,17 +25,27 @@ struct Package {
     name: &'static str,
     why: &'static str,
     present: fn() -> bool,
-    for_demo: bool,
+    needed: &'static [Need],
 }
 
-const PACKAGES: [Package; 7] = [
-    Package { name: "build-essential", why: "a C compiler", present: has_cc, for_demo: true },
-    Package { name: "nodejs", why: "browser tests and fonts", present: || has("node"), for_demo: false },
-    Package { name: "npm", why: "browser tests and fonts", present: || has("npm"), for_demo: false },
-    Package { name: "chromium", why: "browser tests", present: || has("chromium"), for_demo: false },
-    Package { name: "fonts-dejavu-core", why: "text in screenshots", present: has_dejavu, for_demo: false },
-    Package { name: "redis-server", why: "redis-cli, and the comparison in benches", present: has_redis, for_demo: false },
-    Package { name: "python3-redis", why: "the ordinary Python client in tests", present: has_python_redis, for_demo: false },
+const ALL: &[Need] = &[Need::Demo, Need::Test, Need::Cluster];
+const TEST: &[Need] = &[Need::Test];
+const CLUSTER: &[Need] = &[Need::Cluster];
+
+const PACKAGES: [Package; 13] = [
+    Package { name: "build-essential", why: "a C compiler", present: has_cc, needed: ALL },
+    Package { name: "nodejs", why: "browser tests and fonts", present: || has("node"), needed: TEST },
+    Package { name: "npm", why: "browser tests and fonts", present: || has("npm"), needed: TEST },
+    Package { name: "chromium", why: "browser tests", present: || has("chromium"), needed: TEST },
+    Package { name: "fonts-dejavu-core", why: "text in screenshots", present: has_dejavu, needed: TEST },
+    Package { name: "redis-server", why: "redis-cli, and the comparison in benches", present: has_redis, needed: TEST },
+    Package { name: "python3-redis", why: "the ordinary Python client in tests", present: has_python_redis, needed: TEST },
+    Package { name: "containerd", why: "containers", present: || has("containerd") && has("ctr"), needed: CLUSTER },
+    Package { name: "runc", why: "containers", present: || has("runc"), needed: CLUSTER },
+    Package { name: "containernetworking-plugins", why: "the pods' network", present: has_bridge_plugin, needed: CLUSTER },
+    Package { name: "iproute2", why: "the pods' network", present: || has("ip"), needed: CLUSTER },
+    Package { name: "nftables", why: "addresses of Services", present: || has("nft"), needed: CLUSTER },
+    Package { name: "openssl", why: "certificates", present: || has("openssl"), needed: CLUSTER },
 ];
 
 fn has(program: &str) -> bool {
@@ -51,6 +64,10 @@ fn has_dejavu() -> bool {
     fs::exists("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").unwrap_or(false)
 }
 
+fn has_bridge_plugin() -> bool {
+    fs::exists("/usr/lib/cni/bridge").unwrap_or(false)
+}
+
 /// Debian's own Python, for which the package is; another `python3` may come first on PATH.
 fn has_python_redis() -> bool {
     succeeds(Command::new("/usr/bin/python3").args(["-c", "import redis"]))
@@ -66,15 +83,19 @@ pub fn set_up(steps: &mut Steps, need: Need) -> Result<()> {
     steps.own("set-up", || {
         let mut done = Vec::new();
         packages(need, &mut done)?;
-        wasm_target(&mut done)?;
-        node_modules(need, &mut done)?;
+        if need == Need::Cluster {
+            // Workers for images, which have no libraries.
+            rust_target(&format!("{}-unknown-linux-musl", env::consts::ARCH), &mut done)?;
+        } else {
+            rust_target("wasm32-unknown-unknown", &mut done)?;
+            node_modules(need, &mut done)?;
+        }
         Ok(((), if done.is_empty() { "nothing is missing".to_owned() } else { format!("installed {}", done.join(", ")) }))
     })
 }
 
 fn packages(need: Need, done: &mut Vec<String>) -> Result<()> {
-    let missing: Vec<&Package> =
-        PACKAGES.iter().filter(|package| (package.for_demo || need == Need::Test) && !(package.present)()).collect();
+    let missing: Vec<&Package> = PACKAGES.iter().filter(|package| package.needed.contains(&need) && !(package.present)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -84,33 +105,38 @@ fn packages(need: Need, done: &mut Vec<String>) -> Result<()> {
         bail!("missing: {}\ntype:    sudo apt-get install -y {}", reasons.join(", "), names.join(" "));
     }
     eprintln!("installing {}", reasons.join(", "));
-    quietly(command("apt-get").arg("update"))?;
-    quietly(command("apt-get").args(["install", "-y", "--no-install-recommends"]).args(&names).env("DEBIAN_FRONTEND", "noninteractive"))?;
-    if names.contains(&"redis-server") {
-        stop_redis_service();
+    install(&names)?;
+    // Only the programs are wanted: the services that Debian starts with them would hold port 6379, and folders.
+    for service in ["redis-server", "containerd"].iter().filter(|service| names.contains(service)) {
+        stop_service(service);
     }
     done.extend(names.into_iter().map(str::to_owned));
     Ok(())
 }
 
-/// Only the program is wanted: a service that Debian started with the package would hold port 6379.
-fn stop_redis_service() {
-    if succeeds(Command::new("systemctl").args(["disable", "--now", "redis-server"])) {
-        return;
-    }
-    let _ = succeeds(Command::new("service").args(["redis-server", "stop"]));
+/// Installs packages of Debian, as root.
+pub fn install(names: &[&str]) -> Result<()> {
+    quietly(command("apt-get").arg("update"))?;
+    quietly(command("apt-get").args(["install", "-y", "--no-install-recommends"]).args(names).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-fn wasm_target(done: &mut Vec<String>) -> Result<()> {
-    let libraries = command("rustc").args(["--print", "target-libdir", "--target", "wasm32-unknown-unknown"]).output()?;
+fn stop_service(name: &str) {
+    if succeeds(Command::new("systemctl").args(["disable", "--now", name])) {
+        return;
+    }
+    let _ = succeeds(Command::new("service").args([name, "stop"]));
+}
+
+fn rust_target(target: &str, done: &mut Vec<String>) -> Result<()> {
+    let libraries = command("rustc").args(["--print", "target-libdir", "--target", target]).output()?;
     if fs::exists(String::from_utf8_lossy(&libraries.stdout).trim()).unwrap_or(false) {
         return Ok(());
     }
     if !has("rustup") {
-        bail!("the Rust target wasm32-unknown-unknown is missing, and rustup is not there to install it");
+        bail!("the Rust target {target} is missing, and rustup is not there to install it");
     }
-    quietly(command("rustup").args(["target", "add", "wasm32-unknown-unknown"]))?;
-    done.push("wasm32-unknown-unknown".to_owned());
+    quietly(command("rustup").args(["target", "add", target]))?;
+    done.push(target.to_owned());
     Ok(())
 }
 

@@ -20,6 +20,8 @@ const LOG_EVERY: Duration = Duration::from_secs(20);
 pub enum Show {
     /// Only the moving line; everything else when it fails.
     Progress,
+    /// As before; each line is the name of what it is at, as from `go build -v`.
+    Names,
     /// Each line as it comes, but for cargo's "Compiling …".
     Output,
 }
@@ -71,11 +73,16 @@ impl Steps {
                         self.clear();
                         println!("{text}");
                     }
-                    if show == Show::Progress && kept.len() == KEPT_LINES {
+                    if show != Show::Output && kept.len() == KEPT_LINES {
                         kept.pop_front();
                     }
+                    if show == Show::Names {
+                        text.clone_into(&mut status);
+                    }
                     kept.push_back(text);
-                    continue;
+                    if show != Show::Names {
+                        continue;
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -86,7 +93,7 @@ impl Steps {
             }
         }
         let ok = running.child.wait().context("could not wait for a command")?.success();
-        if !ok && show == Show::Progress {
+        if !ok && show != Show::Output {
             self.clear();
             for text in &kept {
                 eprintln!("{text}");

@@ -4,6 +4,7 @@
 use anyhow::{Result, bail};
 
 use crate::build::{browser_part, page_files};
+use crate::cluster;
 use crate::end2end::{npx, playwright};
 use crate::setup::{Need, set_up};
 use crate::site::sizes;
@@ -13,10 +14,13 @@ use crate::tree::cargo;
 /// WebAssembly, glue and style sheet together, compressed with brotli. How it stays below: docs/decisions/0009.
 const PAGE_LIMIT_BYTES: u64 = 400_000;
 
+/// How a test says that this machine cannot run it; the sum repeats the reason.
+pub const NOT_TESTED: &str = "NOT TESTED: ";
+
 const XTASK: [&str; 4] = ["--manifest-path", "xtask/Cargo.toml", "--target-dir", "target/xtask"];
 
 pub fn test() -> Result<()> {
-    let mut steps = Steps::new(14);
+    let mut steps = Steps::new(15);
     let mut sum = Sum::default();
     set_up(&mut steps, Need::Test)?;
 
@@ -66,7 +70,13 @@ pub fn test() -> Result<()> {
         sum.count(false);
     }
 
+    // A real Kubernetes, compiled the first time.
+    sum.tests(&steps.run("Kubernetes", &mut cluster::test()?, Show::Output)?);
+
     println!("\n{} passed, {} failed, in {}", sum.passed, sum.failed, steps.took());
+    for reason in &sum.not_tested {
+        println!("{NOT_TESTED}{reason}");
+    }
     if 0 < sum.failed { bail!("some checks failed") } else { Ok(()) }
 }
 
@@ -81,6 +91,7 @@ fn page_size() -> Result<()> {
 struct Sum {
     passed: u64,
     failed: u64,
+    not_tested: Vec<String>,
 }
 
 impl Sum {
@@ -95,6 +106,7 @@ impl Sum {
     fn tests(&mut self, outcome: &Outcome) {
         let (passed, failed) = count_tests(&outcome.lines);
         self.passed += passed;
+        self.not_tested.extend(outcome.lines.iter().filter_map(|line| line.strip_prefix(NOT_TESTED)).map(str::to_owned));
         // A run that fails without a failing test did not even compile.
         self.failed += if outcome.ok { failed } else { failed.max(1) };
     }
@@ -150,5 +162,13 @@ mod tests {
         let mut sum = Sum::default();
         sum.tests(&Outcome { ok: false, lines: vec!["error: expected `;`".to_owned()] });
         assert_eq!((sum.passed, sum.failed), (0, 1));
+    }
+
+    #[test]
+    fn what_was_not_tested_is_told_again() {
+        let mut sum = Sum::default();
+        let lines = [format!("{NOT_TESTED}no root"), "3 passed".to_owned()];
+        sum.tests(&Outcome { ok: true, lines: lines.into() });
+        assert_eq!((sum.passed, sum.failed, sum.not_tested), (3, 0, vec!["no root".to_owned()]));
     }
 }
