@@ -12,6 +12,7 @@ mod left;
 mod machine;
 mod parts;
 mod place;
+mod platform;
 mod process;
 mod python;
 mod status;

@@ -16,7 +16,7 @@ use super::parts::Part;
 use super::place::{Place, sources};
 use super::process::{end, wait_for};
 use super::up::{kubectl, load, serving, up};
-use super::{build, down, machine, python, status};
+use super::{build, down, machine, platform, python, status};
 use crate::steps::Steps;
 use crate::test::NOT_TESTED;
 use crate::tree::command;
@@ -24,7 +24,7 @@ use crate::tree::command;
 /// From a Job to its pods' end: they take about two seconds.
 const JOB_PATIENCE: Duration = Duration::from_secs(60);
 /// Of the drill itself, after those of the build.
-const STEPS: usize = 9;
+const STEPS: usize = 10;
 
 pub fn drill(place: &Place) -> Result<()> {
     if let Some(sentence) = machine::obstacle() {
@@ -95,6 +95,7 @@ impl Drill<'_> {
         })?;
         self.check("logs and CPU through the kubelet", told)?;
         self.check("status", status::print)?;
+        self.check("jobs on pods", platform::tests)?;
         self.check("API server killed and started", outage)?;
         // The very look that must find nothing at the end finds each kind of thing now.
         self.check("traces while it runs", |place| {

@@ -1,0 +1,33 @@
+//! The server's own tests on the cluster: jobs whose replicas are pods.
+
+use std::env::consts::ARCH;
+
+use anyhow::{Context, Result, ensure};
+
+use super::image::Layer;
+use super::place::{HOST, Place};
+use super::up::load;
+use crate::tree::{cargo, programs};
+
+/// The worker of those tests, as pods call it.
+const IMAGE: &str = "localhost/pod-worker:1";
+
+/// Makes the worker's image, and runs the tests with the cluster in their environment. They print themselves.
+pub fn tests(place: &Place) -> Result<()> {
+    let target = format!("{ARCH}-unknown-linux-musl");
+    let built = cargo(&["build", "--quiet", "-p", "pod-worker", "--target", &target]).status().context("could not start cargo")?;
+    ensure!(built.success(), "the worker does not compile");
+    let binary = programs("debug").with_file_name(target).join("debug/pod-worker");
+    let folder = tempfile::tempdir()?;
+    let image = folder.path().join("worker.tar");
+    Layer::of_binary(&binary)?.write(&image, IMAGE, &[])?;
+    load(place, &image)?;
+    let mut tests = cargo(&["test", "-p", "server", "--test", "kubernetes", "--", "--ignored", "--test-threads", "1"]);
+    tests
+        .env("ASPERATHOS_TEST_KUBECONFIG", place.kubeconfig("admin"))
+        .env("ASPERATHOS_TEST_PODS_LISTEN", HOST)
+        .env("ASPERATHOS_TEST_IMAGE", IMAGE);
+    let passed = tests.status().context("could not start cargo")?;
+    ensure!(passed.success(), "tests of jobs on pods failed");
+    Ok(())
+}
