@@ -105,7 +105,8 @@ fn append(archive: &mut Builder<Vec<u8>>, path: &str, bytes: &[u8], mode: u32) -
 
 /// SHA-256 in hexadecimal, by the program that every Linux has: a library for it would cost everybody's first build seconds.
 fn digest(bytes: &[u8]) -> Result<String> {
-    let mut program = Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("could not start sha256sum")?;
+    let mut program =
+        Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("could not start sha256sum")?;
     let mut input = program.stdin.take().context("sha256sum has no input")?;
     // It says nothing before its input ends.
     input.write_all(bytes).context("sha256sum does not read")?;
