@@ -140,8 +140,11 @@ fn finished(place: &Place, job: &str, pods: u64) -> Result<()> {
     });
     waited.with_context(|| format!("Job {job}: {}", last["status"]))?;
     let succeeded = last["status"]["succeeded"].as_u64();
-    ensure!(has(&last, "Complete") && succeeded == Some(pods), "Job {job} ended so: {}", last["status"]);
-    Ok(())
+    if has(&last, "Complete") && succeeded == Some(pods) {
+        return Ok(());
+    }
+    let said = asked(place, &["logs", &format!("job/{job}"), "--all-pods"]).unwrap_or_else(|error| error.to_string());
+    bail!("Job {job} ended so: {}\nand its pods said:\n{said}", last["status"]);
 }
 
 fn has(object: &Value, condition: &str) -> bool {
