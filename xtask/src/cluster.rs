@@ -100,18 +100,29 @@ pub fn cluster(command: Cluster) -> Result<()> {
         Cluster::Down => down::down(&place),
         Cluster::Status => status::print(&place),
         Cluster::Kubeconfig => {
+            place.must_exist()?;
             println!("{}", place.kubeconfig("admin").display());
             Ok(())
         }
-        Cluster::Kubectl { arguments } => Err(up::kubectl(&place).args(arguments).exec()).context("could not start kubectl"),
+        Cluster::Kubectl { arguments } => {
+            place.must_exist()?;
+            Err(up::kubectl(&place).args(arguments).exec()).context("could not start kubectl")
+        }
         Cluster::Image { out, name, binary, arguments } => Layer::of_binary(&binary)?.write(&path::absolute(out)?, &name, &arguments),
         Cluster::Python { out, name, script, arguments } => {
             python::with_script(&place, &script)?.write(&path::absolute(out)?, &name, &arguments)
         }
-        Cluster::Load { image } => up::load(&place, &path::absolute(image)?),
+        Cluster::Load { image } => {
+            place.must_exist()?;
+            up::load(&place, &path::absolute(image)?)
+        }
         Cluster::Kill { part } => process::end(&place, part, Signal::KILL),
         Cluster::Stop { part } => process::end(&place, part, Signal::TERM),
-        Cluster::Start { part } => part.start(&place),
+        Cluster::Start { part } => {
+            part.start(&place)?;
+            // What is started next would not find it.
+            if part == Part::Apiserver { up::serving(&place) } else { Ok(()) }
+        }
         Cluster::Test => drill::drill(&place),
     }
 }

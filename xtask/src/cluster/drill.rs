@@ -40,11 +40,13 @@ pub fn drill(place: &Place) -> Result<()> {
     build::build(&mut drill.steps, place)?;
     let machine = Machine::look()?;
     let outcome = drill.while_it_runs(&machine);
-    if outcome.is_err() {
+    if outcome.is_err() && place.logs().exists() {
         // Its end would take away what tells why.
         let _ = fs::remove_dir_all(place.kept_logs());
-        fs::rename(place.logs(), place.kept_logs()).context("could not keep the logs")?;
-        eprintln!("the logs are in {}", place.kept_logs().display());
+        match fs::rename(place.logs(), place.kept_logs()) {
+            Ok(()) => eprintln!("the logs are in {}", place.kept_logs().display()),
+            Err(error) => eprintln!("could not keep the logs in {}: {error}", place.kept_logs().display()),
+        }
     }
     let ended = drill.check("its end", down::down);
     let gone = drill.check("nothing is left", |place| {
@@ -139,8 +141,11 @@ fn finished(place: &Place, job: &str, pods: u64) -> Result<()> {
     });
     waited.with_context(|| format!("Job {job}: {}", last["status"]))?;
     let succeeded = last["status"]["succeeded"].as_u64();
-    ensure!(has(&last, "Complete") && succeeded == Some(pods), "Job {job} ended so: {}", last["status"]);
-    Ok(())
+    if has(&last, "Complete") && succeeded == Some(pods) {
+        return Ok(());
+    }
+    let said = asked(place, &["logs", &format!("job/{job}"), "--all-pods"]).unwrap_or_else(|error| error.to_string());
+    bail!("Job {job} ended so: {}\nand its pods said:\n{said}", last["status"]);
 }
 
 fn has(object: &Value, condition: &str) -> bool {

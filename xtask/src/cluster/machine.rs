@@ -33,7 +33,7 @@ const CAPABILITIES: [(&str, u32); 2] = [("CAP_NET_ADMIN", 12), ("CAP_SYS_ADMIN",
 pub fn obstacle() -> Option<String> {
     let rule = "a cluster cannot run here:";
     if !rustix::process::geteuid().is_root() {
-        return Some(format!("{rule} a kubelet needs root, and this is user {}", rustix::process::geteuid().as_raw()));
+        return Some(format!("{rule} a kubelet needs root, and this is user {}; call it as root", rustix::process::geteuid().as_raw()));
     }
     let held = Process::myself().and_then(|own| own.status()).map_or(0, |status| status.capeff);
     if let Some((name, _)) = CAPABILITIES.iter().find(|(_, bit)| held & (1 << bit) == 0) {

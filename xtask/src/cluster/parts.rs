@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 
 use super::place::{Place, write};
@@ -79,8 +79,7 @@ impl Part {
         if alive(place, self).is_some() {
             return Ok(());
         }
-        let ready = place.run().join("admin.kubeconfig");
-        ready.metadata().with_context(|| format!("{self} belongs to a cluster, and there is none: cargo xtask cluster up"))?;
+        place.must_exist()?;
         for (ours, theirs) in self.files() {
             write(&place.run().join(theirs), place.fill(ours, &[])?)?;
         }

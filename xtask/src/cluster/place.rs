@@ -76,6 +76,13 @@ impl Place {
         self.run().join(format!("{who}.kubeconfig"))
     }
 
+    /// # Errors
+    /// There is no cluster in this folder, or nothing that was made ready for its parts.
+    pub fn must_exist(&self) -> Result<()> {
+        ensure!(self.kubeconfig("admin").exists(), "no cluster is in {}: cargo xtask cluster up", self.folder.display());
+        Ok(())
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.run().join("containerd.sock")
     }

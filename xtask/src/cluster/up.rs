@@ -90,7 +90,8 @@ pub fn load(place: &Place, image: &Path) -> Result<()> {
 /// kubectl, as admin.
 pub fn kubectl(place: &Place) -> Command {
     let mut command = Command::new(place.bin().join("kubectl"));
-    command.arg("--kubeconfig").arg(place.kubeconfig("admin"));
+    // Nobody's own preferences either.
+    command.arg("--kubeconfig").arg(place.kubeconfig("admin")).env("KUBERC", "off");
     command
 }
 
