@@ -28,10 +28,19 @@ pub struct Meter {
     shared: Arc<Shared>,
 }
 
+/// Namespace and name.
+type PodName = (String, String);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Reading {
+    cpu_s: f64,
+    memory_bytes: u64,
+    at: Instant,
+}
+
 #[derive(Default)]
 struct Shared {
-    /// By namespace and pod.
-    read: Mutex<HashMap<(String, String), (f64, u64, Instant)>>,
+    read: Mutex<HashMap<PodName, Reading>>,
     asked: Mutex<Option<Instant>>,
     busy: AtomicBool,
     /// The last failure was told.
@@ -45,7 +54,7 @@ impl Meter {
 
     pub fn of(&self, namespace: &str, pod: &str) -> Option<Usage> {
         let read = lock(&self.shared.read);
-        let (cpu_s, memory_bytes, at) = *read.get(&(namespace.to_owned(), pod.to_owned()))?;
+        let Reading { cpu_s, memory_bytes, at } = *read.get(&(namespace.to_owned(), pod.to_owned()))?;
         let age = at.elapsed();
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         (age < STALE).then_some(Usage { cpu_s, memory_bytes, processes: 1, age_ms })
@@ -79,17 +88,15 @@ impl Meter {
         let text = ask(client.request_text(request)).await?;
         let now = Instant::now();
         let mut read = lock(&self.shared.read);
-        read.retain(|_, (_, _, at)| at.elapsed() < STALE);
-        for (pod, (cpu_s, memory_bytes)) in parse(&text) {
-            read.insert(pod, (cpu_s, memory_bytes, now));
-        }
+        read.retain(|_, reading| reading.at.elapsed() < STALE);
+        read.extend(parse(&text).into_iter().map(|(pod, (cpu_s, memory_bytes))| (pod, Reading { cpu_s, memory_bytes, at: now })));
         Ok(())
     }
 }
 
 /// CPU seconds and bytes by namespace and pod, from Prometheus' text format.
-fn parse(text: &str) -> HashMap<(String, String), (f64, u64)> {
-    let mut pods: HashMap<(String, String), (f64, u64)> = HashMap::new();
+fn parse(text: &str) -> HashMap<PodName, (f64, u64)> {
+    let mut pods: HashMap<PodName, (f64, u64)> = HashMap::new();
     for line in text.lines() {
         let Some((name, rest)) = line.split_once('{') else { continue };
         let Some((labels, value)) = rest.rsplit_once('}') else { continue };
