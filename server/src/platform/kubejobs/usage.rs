@@ -18,8 +18,9 @@ use crate::platform::Usage;
 const OFTEN: Duration = Duration::from_millis(500);
 /// A reading that is older says nothing about now.
 const STALE: Duration = Duration::from_secs(10);
-const CPU: &str = "pod_cpu_usage_seconds_total";
-const MEMORY: &str = "pod_memory_working_set_bytes";
+/// What a pod as a whole used, and what each of its containers did: some nodes tell only one of them.
+const CPU: [&str; 2] = ["pod_cpu_usage_seconds_total", "container_cpu_usage_seconds_total"];
+const MEMORY: [&str; 2] = ["pod_memory_working_set_bytes", "container_memory_working_set_bytes"];
 
 /// What pods used when they were last measured. Asking starts the next measuring. Cheap to clone.
 #[derive(Clone)]
@@ -96,21 +97,19 @@ impl Meter {
 
 /// CPU seconds and bytes by namespace and pod, from Prometheus' text format.
 fn parse(text: &str) -> HashMap<PodName, (f64, u64)> {
-    let mut pods: HashMap<PodName, (f64, u64)> = HashMap::new();
+    // For each pod the sums of what the lines of each name say.
+    let mut pods: HashMap<PodName, [f64; 4]> = HashMap::new();
     for line in text.lines() {
         let Some((name, rest)) = line.split_once('{') else { continue };
         let Some((labels, value)) = rest.rsplit_once('}') else { continue };
+        let Some(place) = CPU.iter().chain(&MEMORY).position(|known| *known == name) else { continue };
         // A time may follow the value.
         let Some(value) = value.split_whitespace().next().and_then(|value| value.parse::<f64>().ok()) else { continue };
         let (Some(namespace), Some(pod)) = (label(labels, "namespace"), label(labels, "pod")) else { continue };
-        let known = pods.entry((namespace.to_owned(), pod.to_owned()));
-        match name {
-            CPU => known.or_default().0 = value,
-            MEMORY => known.or_default().1 = value as u64,
-            _ => {}
-        }
+        pods.entry((namespace.to_owned(), pod.to_owned())).or_default()[place] += value;
     }
-    pods
+    let used = |[pod_cpu, cpu, pod_memory, memory]: [f64; 4]| (pod_cpu.max(cpu), pod_memory.max(memory) as u64);
+    pods.into_iter().map(|(pod, sums)| (pod, used(sums))).collect()
 }
 
 /// The value of a label. Names of pods and namespaces have nothing that would be escaped.
@@ -131,13 +130,18 @@ mod tests {
         let text = "# HELP pod_cpu_usage_seconds_total [STABLE] Cumulative cpu time consumed by the pod in core-seconds\n\
             # TYPE pod_cpu_usage_seconds_total counter\n\
             pod_cpu_usage_seconds_total{namespace=\"batch\",pod=\"kj-1-abcde\"} 1.234567 1769000000000\n\
-            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-abcde\"} 9 1769000000000\n\
+            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-abcde\"} 1.2 1769000000000\n\
+            pod_cpu_usage_seconds_total{namespace=\"batch\",pod=\"kj-1-fghij\"} 0 1769000000000\n\
+            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-fghij\"} 2 1769000000000\n\
+            container_cpu_usage_seconds_total{container=\"side\",namespace=\"batch\",pod=\"kj-1-fghij\"} 0.5 1769000000000\n\
+            container_memory_working_set_bytes{container=\"worker\",namespace=\"batch\",pod=\"kj-1-fghij\"} 7 1769000000000\n\
             node_cpu_usage_seconds_total 77.1 1769000000000\n\
             pod_memory_working_set_bytes{namespace=\"batch\",pod=\"kj-1-abcde\"} 1.048576e+06 1769000000000\n\
             pod_cpu_usage_seconds_total{namespace=\"other\",pod=\"x\"} broken\n";
         let pods = parse(text);
         assert_eq!(pods[&("batch".to_owned(), "kj-1-abcde".to_owned())], (1.234_567, 1_048_576));
-        assert_eq!(pods.len(), 1);
+        assert_eq!(pods[&("batch".to_owned(), "kj-1-fghij".to_owned())], (2.5, 7), "only its containers are told");
+        assert_eq!(pods.len(), 2);
         assert!(parse("").is_empty());
     }
 }
