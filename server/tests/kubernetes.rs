@@ -2,7 +2,9 @@
 //!
 //! Needs a cluster whose node has the image of `examples/pod-worker`:
 //! `ASPERATHOS_TEST_KUBECONFIG` names its kubeconfig, `ASPERATHOS_TEST_PODS_LISTEN` an address of this machine that
-//! its pods reach, `ASPERATHOS_TEST_IMAGE` the image. `cargo xtask test` brings one up and sets them.
+//! its pods reach, `ASPERATHOS_TEST_IMAGE` the image, `ASPERATHOS_TEST_CLUSTER` the command that does `kill` and
+//! `start` of the cluster's parts. `cargo xtask test` brings one up and sets them.
+#![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
 mod support;
 
@@ -262,6 +264,86 @@ async fn twenty_pods_come_and_all_but_the_busy_go() {
     let lost: Vec<&Value> =
         items.iter().filter(|item| item["state"] != "waiting" && (item["state"] != "done" || item["attempts"] != 1)).collect();
     assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
+    assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn cpu_and_memory_are_those_of_the_pods() {
+    let cluster = Cluster::new("usage").await;
+    let server = cluster.server().await;
+    let mut body = cluster.job(90, 0.0, &["0: 1"]);
+    body["workload"]["items"] = (0..90).map(|item| format!("spin:1:{item}")).collect();
+    body["platform"]["params"]["cpu"] = json!(0.4);
+    let job = server.submit(&body).await;
+    let mut seen = Vec::new();
+    until("a replica's CPU is read", &server, async || {
+        let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
+        let replicas = detail["replicas"].as_array().unwrap();
+        seen.extend(replicas.iter().map(|replica| (replica["cpu"].as_f64().unwrap(), replica["memory_bytes"].as_u64().unwrap())));
+        // It would take a whole core, and may have less than half of one; a busy machine gives it less.
+        seen.iter().filter(|(cpu, memory)| (0.1..0.55).contains(cpu) && 0 < *memory).count() > 5
+    })
+    .await;
+    eprintln!("CPU and memory: {seen:?}");
+    server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
+    server.wait(&job, &["terminated"]).await;
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
+
+/// Does something to the cluster itself: `kill apiserver`, `start apiserver`.
+fn cluster_does(words: &[&str]) {
+    let command = setting("ASPERATHOS_TEST_CLUSTER");
+    let mut program = command.split_whitespace();
+    let done = std::process::Command::new(program.next().unwrap()).args(program).args(words).status().unwrap();
+    assert!(done.success(), "{command} {words:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn the_api_server_dies_and_comes_back_and_nobody_is_taken_for_ended() {
+    let cluster = Cluster::new("outage").await;
+    let server = cluster.server().await;
+    let job = server.submit(&cluster.job(400, 0.3, &["0: 4", "10: 2", "26: 5"])).await;
+    until("four replicas run", &server, async || running(&server, &job).await.0 == 4).await;
+    let before = cluster.living().await;
+    cluster_does(&["kill", "apiserver"]);
+    // The scale-in falls into the outage, and waits for its end.
+    until("it is said", &server, async || running(&server, &job).await.1.contains("The cluster does not answer")).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
+    let ended = detail["replicas"].as_array().unwrap().iter().filter(|replica| replica["state"] == "ended").count();
+    assert_eq!(ended, 0, "{}", detail["replicas"]);
+    let done = detail["summary"]["items"]["done"].as_u64().unwrap();
+    cluster_does(&["start", "apiserver"]);
+    until("the items go on", &server, async || {
+        server.get(&format!("/api/v1/jobs/{job}")).await["summary"]["items"]["done"].as_u64().unwrap() > done
+    })
+    .await;
+    until("two are left", &server, async || running(&server, &job).await.0 == 2 && running(&server, &job).await.1.is_empty()).await;
+    assert!(cluster.living().await.is_subset(&before), "{}", server.log());
+    server.wait(&job, &["completed"]).await;
+    all_done_once(&server, &job, 400).await;
+    assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
+    cluster.nothing_is_left(&server).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test"]
+async fn up_and_down_at_random_no_item_is_lost_or_done_twice() {
+    let cluster = Cluster::new("random").await;
+    let server = cluster.server().await;
+    let script: Vec<String> = (0..30).map(|step| format!("{}: {}", step * 2, rand::random_range(1..=8))).collect();
+    let script: Vec<&str> = script.iter().map(String::as_str).collect();
+    let job = server.submit(&cluster.job(1500, 0.2, &script)).await;
+    let detail = server.wait(&job, &["completed"]).await;
+    let ended = detail["replicas"].as_array().unwrap().iter().filter(|replica| replica["ended"] == "ended as decided").count();
+    eprintln!("{script:?}: at least {ended} replicas were ended");
+    all_done_once(&server, &job, 1500).await;
     assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
     cluster.nothing_is_left(&server).await;
     cluster.end().await;

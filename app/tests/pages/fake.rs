@@ -181,7 +181,7 @@ fn detail(summary: JobSummary) -> JobDetail {
             id: format!("{}-r1", summary.id),
             state: ReplicaState::Busy,
             started_at: summary.submitted_at,
-            pid: Some(4711),
+            place: Some("process 4711".to_owned()),
             holds: vec!["shot-0042".to_owned()],
             cpu: 0.9,
             memory_bytes: 12_000_000,

@@ -156,11 +156,12 @@ impl Task {
         match command {
             Command::Start(replica) => {
                 self.finished = false;
+                // Nobody is started before those of an earlier server are taken over.
+                self.state.settled = true;
                 self.state.members.entry(replica).or_default();
             }
             Command::Adopt(replica) => {
                 self.finished = false;
-                // A Job that is there leads to the port of before, or is told the new one.
                 self.state.members.entry(replica).or_insert_with(|| Member { adopted: true, ..Member::default() });
             }
             Command::Settled => self.state.settled = true,

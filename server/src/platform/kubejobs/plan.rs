@@ -229,14 +229,21 @@ fn lower(state: &State, view: &View, now: Instant, steps: &mut Vec<Step>, wait: 
         return steps.push(Step::Scale { to: stay, nudge: false });
     }
     // Not all is as it should be (a pod that never gets ready, a controller that is late): by name it is exact too.
+    let mut again = false;
     for (pod, ending) in &view.leaving {
         let since = ending.map_or(state.stray_since, |ending| Some(ending.since)).max(state.scaled_at.filter(|_| safe));
         let left = READY_WITHIN.saturating_sub(since.map_or(Duration::ZERO, |since| now.duration_since(since)));
-        if left.is_zero() {
-            steps.push(Step::Delete { uid: pod.uid.clone(), grace_s: ending.map_or(1, |ending| seconds(ending.grace)) });
-        } else {
+        if !left.is_zero() {
             wait.at_most(left);
+        } else if safe && ending.is_none() {
+            // Somebody else has set the parallelism: it is not what was acknowledged.
+            again = true;
+        } else {
+            steps.push(Step::Delete { uid: pod.uid.clone(), grace_s: ending.map_or(1, |ending| seconds(ending.grace)) });
         }
+    }
+    if again {
+        steps.push(Step::Scale { to: stay, nudge: false });
     }
 }
 

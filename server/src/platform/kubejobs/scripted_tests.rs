@@ -206,6 +206,17 @@ async fn a_worker_that_ended_is_told_with_its_code_and_can_be_replaced() {
 }
 
 #[tokio::test]
+async fn a_pod_that_nobody_wanted_goes_and_nobody_else() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    let stay = house.pods();
+    house.fake.set_parallelism(JOB, 4);
+    until("there are too many", || house.pods().len() > 2).await;
+    until("those go", || house.pods() == stay && house.parallelism() == Some(2)).await;
+    assert!(house.platform.reap().is_empty() && handles.len() == 2);
+}
+
+#[tokio::test]
 async fn a_parallelism_that_somebody_else_set_is_taken_back() {
     let mut house = House::new();
     let handles = house.running(3).await;

@@ -18,8 +18,9 @@ use crate::platform::Usage;
 const OFTEN: Duration = Duration::from_millis(500);
 /// A reading that is older says nothing about now.
 const STALE: Duration = Duration::from_secs(10);
-const CPU: &str = "pod_cpu_usage_seconds_total";
-const MEMORY: &str = "pod_memory_working_set_bytes";
+/// What a pod as a whole used, and what each of its containers did: some nodes tell only one of them.
+const CPU: [&str; 2] = ["pod_cpu_usage_seconds_total", "container_cpu_usage_seconds_total"];
+const MEMORY: [&str; 2] = ["pod_memory_working_set_bytes", "container_memory_working_set_bytes"];
 
 /// What pods used when they were last measured. Asking starts the next measuring. Cheap to clone.
 #[derive(Clone)]
@@ -28,10 +29,19 @@ pub struct Meter {
     shared: Arc<Shared>,
 }
 
+/// Namespace and name.
+type PodName = (String, String);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Reading {
+    cpu_s: f64,
+    memory_bytes: u64,
+    at: Instant,
+}
+
 #[derive(Default)]
 struct Shared {
-    /// By namespace and pod.
-    read: Mutex<HashMap<(String, String), (f64, u64, Instant)>>,
+    read: Mutex<HashMap<PodName, Reading>>,
     asked: Mutex<Option<Instant>>,
     busy: AtomicBool,
     /// The last failure was told.
@@ -45,7 +55,7 @@ impl Meter {
 
     pub fn of(&self, namespace: &str, pod: &str) -> Option<Usage> {
         let read = lock(&self.shared.read);
-        let (cpu_s, memory_bytes, at) = *read.get(&(namespace.to_owned(), pod.to_owned()))?;
+        let Reading { cpu_s, memory_bytes, at } = *read.get(&(namespace.to_owned(), pod.to_owned()))?;
         let age = at.elapsed();
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         (age < STALE).then_some(Usage { cpu_s, memory_bytes, processes: 1, age_ms })
@@ -79,31 +89,27 @@ impl Meter {
         let text = ask(client.request_text(request)).await?;
         let now = Instant::now();
         let mut read = lock(&self.shared.read);
-        read.retain(|_, (_, _, at)| at.elapsed() < STALE);
-        for (pod, (cpu_s, memory_bytes)) in parse(&text) {
-            read.insert(pod, (cpu_s, memory_bytes, now));
-        }
+        read.retain(|_, reading| reading.at.elapsed() < STALE);
+        read.extend(parse(&text).into_iter().map(|(pod, (cpu_s, memory_bytes))| (pod, Reading { cpu_s, memory_bytes, at: now })));
         Ok(())
     }
 }
 
 /// CPU seconds and bytes by namespace and pod, from Prometheus' text format.
-fn parse(text: &str) -> HashMap<(String, String), (f64, u64)> {
-    let mut pods: HashMap<(String, String), (f64, u64)> = HashMap::new();
+fn parse(text: &str) -> HashMap<PodName, (f64, u64)> {
+    // For each pod the sums of what the lines of each name say.
+    let mut pods: HashMap<PodName, [f64; 4]> = HashMap::new();
     for line in text.lines() {
         let Some((name, rest)) = line.split_once('{') else { continue };
         let Some((labels, value)) = rest.rsplit_once('}') else { continue };
+        let Some(place) = CPU.iter().chain(&MEMORY).position(|known| *known == name) else { continue };
         // A time may follow the value.
         let Some(value) = value.split_whitespace().next().and_then(|value| value.parse::<f64>().ok()) else { continue };
         let (Some(namespace), Some(pod)) = (label(labels, "namespace"), label(labels, "pod")) else { continue };
-        let known = pods.entry((namespace.to_owned(), pod.to_owned()));
-        match name {
-            CPU => known.or_default().0 = value,
-            MEMORY => known.or_default().1 = value as u64,
-            _ => {}
-        }
+        pods.entry((namespace.to_owned(), pod.to_owned())).or_default()[place] += value;
     }
-    pods
+    let used = |[pod_cpu, cpu, pod_memory, memory]: [f64; 4]| (pod_cpu.max(cpu), pod_memory.max(memory) as u64);
+    pods.into_iter().map(|(pod, sums)| (pod, used(sums))).collect()
 }
 
 /// The value of a label. Names of pods and namespaces have nothing that would be escaped.
@@ -124,13 +130,18 @@ mod tests {
         let text = "# HELP pod_cpu_usage_seconds_total [STABLE] Cumulative cpu time consumed by the pod in core-seconds\n\
             # TYPE pod_cpu_usage_seconds_total counter\n\
             pod_cpu_usage_seconds_total{namespace=\"batch\",pod=\"kj-1-abcde\"} 1.234567 1769000000000\n\
-            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-abcde\"} 9 1769000000000\n\
+            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-abcde\"} 1.2 1769000000000\n\
+            pod_cpu_usage_seconds_total{namespace=\"batch\",pod=\"kj-1-fghij\"} 0 1769000000000\n\
+            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-fghij\"} 2 1769000000000\n\
+            container_cpu_usage_seconds_total{container=\"side\",namespace=\"batch\",pod=\"kj-1-fghij\"} 0.5 1769000000000\n\
+            container_memory_working_set_bytes{container=\"worker\",namespace=\"batch\",pod=\"kj-1-fghij\"} 7 1769000000000\n\
             node_cpu_usage_seconds_total 77.1 1769000000000\n\
             pod_memory_working_set_bytes{namespace=\"batch\",pod=\"kj-1-abcde\"} 1.048576e+06 1769000000000\n\
             pod_cpu_usage_seconds_total{namespace=\"other\",pod=\"x\"} broken\n";
         let pods = parse(text);
         assert_eq!(pods[&("batch".to_owned(), "kj-1-abcde".to_owned())], (1.234_567, 1_048_576));
-        assert_eq!(pods.len(), 1);
+        assert_eq!(pods[&("batch".to_owned(), "kj-1-fghij".to_owned())], (2.5, 7), "only its containers are told");
+        assert_eq!(pods.len(), 2);
         assert!(parse("").is_empty());
     }
 }

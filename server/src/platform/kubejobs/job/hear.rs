@@ -10,6 +10,7 @@ use super::{LAST_LINES, Task, board::Spot};
 use crate::platform::{
     Exit,
     kubejobs::{
+        cluster::{Kind, Trouble},
         follow::follow,
         plan::{Member, State},
         pod::Seen,
@@ -158,7 +159,9 @@ impl Task {
 
     /// What keeps things from being as they are wanted, the most telling first.
     fn trouble(&self) -> Option<String> {
-        if let Some((trouble, _)) = &self.failed {
+        // That something went or changed under one's hands is the way of the world, unless it happens again and again.
+        let passing = |trouble: &Trouble| matches!(trouble.kind, Kind::Gone | Kind::Conflict) && self.failures < 4;
+        if let Some((trouble, _)) = self.failed.as_ref().filter(|(trouble, _)| !passing(trouble)) {
             return Some(trouble.words.clone());
         }
         let waits_for_pod =
