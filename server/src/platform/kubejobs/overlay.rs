@@ -55,8 +55,16 @@ pub fn unsafe_parts(pod: &Value) -> Vec<String> {
             refuse(part.to_owned());
         }
     }
-    for volume in list(&spec["volumes"]).filter(|volume| !volume["hostPath"].is_null()) {
-        refuse(format!("The hostPath of volume {}", volume["name"]));
+    if spec["automountServiceAccountToken"] != false {
+        refuse("A token of the service account".to_owned());
+    }
+    for volume in list(&spec["volumes"]) {
+        if !volume["hostPath"].is_null() {
+            refuse(format!("The hostPath of volume {}", volume["name"]));
+        }
+        if list(&volume["projected"]["sources"]).any(|source| !source["serviceAccountToken"].is_null()) {
+            refuse(format!("The service account's token in volume {}", volume["name"]));
+        }
     }
     let contexts = [("The pod".to_owned(), &spec["securityContext"])].into_iter();
     let containers = ["containers", "initContainers"].into_iter().flat_map(|kind| list(&spec[kind]));
@@ -81,6 +89,23 @@ pub fn unsafe_parts(pod: &Value) -> Vec<String> {
     for port in containers.iter().flat_map(|container| list(&container["ports"])).filter(|port| !port["hostPort"].is_null()) {
         refuse(format!("hostPort {}", port["hostPort"]));
     }
+    found
+}
+
+/// Parts of a pod template by which the server steers its pods, changed by an overlay; one sentence each.
+pub fn moved_parts(plain: &Value, merged: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in ["readinessGates", "restartPolicy"] {
+        if plain["spec"][part] != merged["spec"][part] {
+            found.push(format!("spec.{part} is set by the server."));
+        }
+    }
+    let labels = plain["metadata"]["labels"].as_object().into_iter().flatten();
+    found.extend(
+        labels
+            .filter(|(name, value)| merged["metadata"]["labels"][name] != **value)
+            .map(|(name, _)| format!("The label {name} is set by the server.")),
+    );
     found
 }
 
@@ -109,6 +134,20 @@ mod tests {
                 "tolerations": [{"key": "k"}],
             }})
         );
+    }
+
+    #[test]
+    fn what_the_server_steers_by_stays() {
+        let plain =
+            json!({"metadata": {"labels": {"a": "1"}}, "spec": {"readinessGates": [{"conditionType": "g"}], "restartPolicy": "Never"}});
+        let moved = |above: Value| {
+            let mut merged = plain.clone();
+            merge(&mut merged, &above);
+            moved_parts(&plain, &merged)
+        };
+        assert_eq!(moved(json!({"metadata": {"labels": {"b": "2"}}, "spec": {"tolerations": []}})), Vec::<String>::new());
+        let all = json!({"metadata": {"labels": {"a": "2"}}, "spec": {"readinessGates": [], "restartPolicy": "Always"}});
+        assert_eq!(moved(all).len(), 3);
     }
 
     #[test]

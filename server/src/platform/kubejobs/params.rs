@@ -171,7 +171,10 @@ fn problems(read: &KubejobsParams) -> Vec<FieldError> {
     match overlay::read(&read.pod_overlay) {
         Err(why) => wrong("pod_overlay", why),
         Ok(_) => {
-            for why in overlay::unsafe_parts(&template::pod(read, "kj-0", "127.0.0.1")) {
+            let pod = |params: &KubejobsParams| template::pod(params, "kj-0", "127.0.0.1");
+            let plain = pod(&KubejobsParams { pod_overlay: String::new(), ..read.clone() });
+            let merged = pod(read);
+            for why in overlay::unsafe_parts(&merged).into_iter().chain(overlay::moved_parts(&plain, &merged)) {
                 wrong("pod_overlay", why);
             }
         }
@@ -232,6 +235,9 @@ mod tests {
         for spec in [
             json!({"hostNetwork": true}),
             json!({"hostPID": true}),
+            json!({"automountServiceAccountToken": true}),
+            json!({"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]}),
+            json!({"readinessGates": [{"conditionType": "example.org/mine"}]}),
             json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
             json!({"containers": [{"name": "worker", "securityContext": {"privileged": true}}]}),
             json!({"containers": [{"name": "worker", "securityContext": {"allowPrivilegeEscalation": true}}]}),
