@@ -3,7 +3,7 @@
 //! Needs a cluster whose node has the image of `examples/pod-worker`:
 //! `ASPERATHOS_TEST_KUBECONFIG` names its kubeconfig, `ASPERATHOS_TEST_PODS_LISTEN` an address of this machine that
 //! its pods reach, `ASPERATHOS_TEST_IMAGE` the image, `ASPERATHOS_TEST_CLUSTER` the command that does `kill` and
-//! `start` of the cluster's parts. `cargo xtask test` brings one up and sets them.
+//! `start` of the cluster's parts. `cargo xtask test --cluster` brings one up and sets them.
 #![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
 mod support;
@@ -27,7 +27,8 @@ struct Cluster {
 }
 
 fn setting(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need a cluster, which `cargo xtask test` brings up"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: these tests need a cluster, which `cargo xtask test --cluster` brings up"))
 }
 
 impl Cluster {
@@ -134,7 +135,7 @@ async fn all_done_once(server: &Server, job: &str, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn pods_come_and_go_as_wanted_and_every_item_is_done_once() {
     let cluster = Cluster::new("story").await;
     let server = cluster.server().await;
@@ -160,7 +161,7 @@ async fn pods_come_and_go_as_wanted_and_every_item_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn a_server_that_was_killed_takes_its_pods_over() {
     let cluster = Cluster::new("killed").await;
     let mut server = cluster.server().await;
@@ -183,7 +184,7 @@ async fn a_server_that_was_killed_takes_its_pods_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn a_pod_that_is_deleted_by_hand_is_told_and_replaced() {
     let cluster = Cluster::new("deleted").await;
     let server = cluster.server().await;
@@ -200,7 +201,7 @@ async fn a_pod_that_is_deleted_by_hand_is_told_and_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn what_keeps_pods_from_running_is_said_in_words() {
     let cluster = Cluster::new("words").await;
     let server = cluster.server().await;
@@ -244,7 +245,7 @@ async fn what_keeps_pods_from_running_is_said_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn twenty_pods_come_and_all_but_the_busy_go() {
     let cluster = Cluster::new("twenty").await;
     let server = cluster.server().await;
@@ -270,7 +271,7 @@ async fn twenty_pods_come_and_all_but_the_busy_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn cpu_and_memory_are_those_of_the_pods() {
     let cluster = Cluster::new("usage").await;
     let server = cluster.server().await;
@@ -303,7 +304,7 @@ fn cluster_does(words: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn the_api_server_dies_and_comes_back_and_nobody_is_taken_for_ended() {
     let cluster = Cluster::new("outage").await;
     let server = cluster.server().await;
@@ -333,7 +334,7 @@ async fn the_api_server_dies_and_comes_back_and_nobody_is_taken_for_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test"]
+#[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn up_and_down_at_random_no_item_is_lost_or_done_twice() {
     let cluster = Cluster::new("random").await;
     let server = cluster.server().await;

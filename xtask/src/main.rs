@@ -35,7 +35,11 @@ enum Command {
     /// Build the browser part and the server (release)
     Build,
     /// Every check and every test, the browser tests included
-    Test,
+    Test {
+        /// Also jobs on a real Kubernetes, compiled the first time: needs root, Go and a quarter of an hour
+        #[arg(long)]
+        cluster: bool,
+    },
     /// Only the browser tests; arguments after `--` go to Playwright
     End2end {
         /// Also write the pictures under docs/images
@@ -79,7 +83,7 @@ fn main() -> ExitCode {
         Command::Demo(serve) => demo::demo(&serve),
         Command::Run(serve) => run::run(&serve),
         Command::Build => build::all(),
-        Command::Test => test::test(),
+        Command::Test { cluster } => test::test(cluster),
         Command::End2end { screenshots, playwright } => end2end::end2end(screenshots, &playwright),
         Command::Bench { name, repeat } => bench::bench(name, repeat.max(1)),
         Command::Cluster { command } => cluster::cluster(command),

@@ -1,4 +1,5 @@
-//! Moments that people wait for: from submit to the first item at work, from a killed replica to its item in the queue.
+//! Moments that people wait for: from submit to the first item at work, from a tuning to the decision that obeys it,
+//! from a killed replica to its item in the queue.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,6 +13,8 @@ use crate::server::{Server, free_port};
 
 /// Jobs submitted one after the other.
 const SUBMITS: usize = 40;
+/// Tunings of a running loop, one after the other.
+const TUNINGS: u32 = 40;
 /// Replicas killed.
 const KILLS: usize = 500;
 
@@ -22,12 +25,14 @@ pub fn measure() -> Result<Report> {
     for _ in 0..SUBMITS {
         first.push(submit_to_first(&server)?);
     }
+    let mut obeyed = tunings(&server)?;
     let mut back = requeues(&server)?;
     server.stop(None)?;
     let mut table =
         String::from("| What | times | p50, ms | p95, ms | longest, ms | at most |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
     for (what, times, limit) in [
         ("submit → first item at work", &mut first, "p95 1000"),
+        ("slider moved → the decision that uses it", &mut obeyed, "one tick: 1000"),
         ("replica killed → its item waits or is at work again", &mut back, "longest 1000"),
     ] {
         times.sort_unstable();
@@ -37,6 +42,7 @@ pub fn measure() -> Result<Report> {
     Ok(Report {
         title: "Moments",
         method: "Submit: from before the POST to the moment that the worker's command itself wrote down as its start.\n\
+                 Slider: from before the POST of a loop's new parameters to the time stamp of the first decision that was made by them.\n\
                  Kill: from SIGKILL of a busy replica's main process to the first answer of the API in which it no longer holds its item; \
                  the API is asked every 10 ms."
             .to_owned(),
@@ -73,6 +79,42 @@ fn submit_to_first(server: &Server) -> Result<u64> {
         thread::sleep(Duration::from_millis(10));
     }
     bail!("job {id} did not complete")
+}
+
+/// A loop that plays a script is told another number of replicas each time, so that each tuning shows as a decision.
+fn tunings(server: &Server) -> Result<Vec<u64>> {
+    let played = |replicas: u32| json!({ "script": [format!("0: {replicas}")] });
+    let mut body = job(&["asperathos", "worker", "--", "sleep", "0.2"], 20_000, 1);
+    body["replicas"] = json!({ "min": 1, "max": 2, "initial": 1 });
+    body["loops"] = json!([{ "name": "script", "controller": { "kind": "scripted", "params": played(1) } }]);
+    let answer = server.post("/api/v1/jobs", &body)?;
+    let id = answer["job_id"].as_str().context("the server gave no job id")?.to_owned();
+    let mut times = Vec::new();
+    for tuning in 1..=TUNINGS {
+        // At another moment of the tick each time.
+        thread::sleep(Duration::from_millis(1500 + u64::from(tuning) * 137 % 1000));
+        let before = now_ms()?;
+        let params = played(1 + tuning % 2);
+        let tuned =
+            server.post(&format!("/api/v1/jobs/{id}/loops/script/tunings"), &json!({ "base_revision": tuning, "params": params }))?;
+        let decided = decision_at(server, &id, &tuned["revision"])?;
+        times.push(decided.saturating_sub(before));
+    }
+    server.post(&format!("/api/v1/jobs/{id}/terminate"), &json!({}))?;
+    Ok(times)
+}
+
+/// When the first decision under a revision was made, milliseconds since 1970.
+fn decision_at(server: &Server, job: &str, revision: &Value) -> Result<u64> {
+    for _ in 0..1000 {
+        let detail = server.get(&format!("/api/v1/jobs/{job}"))?;
+        let marks = detail["marks"].as_array().cloned().unwrap_or_default();
+        if let Some(mark) = marks.iter().find(|mark| mark["decision"]["revision"] == *revision) {
+            return mark["at"].as_u64().context("a decision has a time");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    bail!("no decision was made by revision {revision} of job {job}")
 }
 
 fn requeues(server: &Server) -> Result<Vec<u64>> {

@@ -1,6 +1,6 @@
 //! The server's own tests on the cluster: jobs whose replicas are pods.
 
-use std::env::consts::ARCH;
+use std::env::{self, consts::ARCH};
 
 use anyhow::{Context, Result, ensure};
 
@@ -22,11 +22,13 @@ pub fn tests(place: &Place) -> Result<()> {
     let image = folder.path().join("worker.tar");
     Layer::of_binary(&binary)?.write(&image, IMAGE, &[])?;
     load(place, &image)?;
-    let mut tests = cargo(&["test", "-p", "server", "--test", "kubernetes", "--", "--ignored", "--test-threads", "1"]);
+    // With the features of the whole workspace, with which it is built already.
+    let mut tests = cargo(&["test", "--workspace", "--test", "kubernetes", "--", "--ignored", "--test-threads", "1"]);
     tests
         .env("ASPERATHOS_TEST_KUBECONFIG", place.kubeconfig("admin"))
         .env("ASPERATHOS_TEST_PODS_LISTEN", HOST)
-        .env("ASPERATHOS_TEST_IMAGE", IMAGE);
+        .env("ASPERATHOS_TEST_IMAGE", IMAGE)
+        .env("ASPERATHOS_TEST_CLUSTER", format!("{} cluster", env::current_exe()?.display()));
     let passed = tests.status().context("could not start cargo")?;
     ensure!(passed.success(), "tests of jobs on pods failed");
     Ok(())
