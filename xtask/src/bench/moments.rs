@@ -92,8 +92,11 @@ fn requeues(server: &Server) -> Result<Vec<u64>> {
             continue;
         };
         killed.insert(busy["id"].to_string());
-        let pid =
-            busy["place"].as_str().and_then(|place| place.strip_prefix("process ")?.parse().ok()).and_then(Pid::from_raw).context("a busy replica has no process")?;
+        let pid = busy["place"]
+            .as_str()
+            .and_then(|place| place.strip_prefix("process ")?.parse().ok())
+            .and_then(Pid::from_raw)
+            .context("a busy replica has no process")?;
         let name = busy["id"].clone();
         let at = Instant::now();
         kill_process(pid, Signal::KILL)?;
