@@ -123,6 +123,16 @@ impl Asks {
         }
     }
 
+    /// How many pods the Job's controller has counted, and how many of them as ready.
+    ///
+    /// # Errors
+    /// As `ensure`; `Gone` when the Job is not there.
+    pub async fn look(&self) -> Result<(usize, usize), Trouble> {
+        let status = ask(self.jobs.get(&self.job)).await?.status.unwrap_or_default();
+        let count = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+        Ok((count(status.active), count(status.ready)))
+    }
+
     /// Deletes one pod with so many seconds of grace.
     ///
     /// # Errors

@@ -294,6 +294,11 @@ impl World {
             let name = job["metadata"]["name"].as_str().unwrap().to_owned();
             let mut living: Vec<(String, Value)> = self.pods();
             living.retain(|(_, pod)| pod["metadata"]["labels"]["asperathos.io/job"] == name.as_str() && !leaves(pod) && !ended(pod));
+            let ready = living.iter().filter(|(_, pod)| condition(pod, "Ready")).count();
+            let counted = json!({ "active": living.len(), "ready": ready });
+            if job["status"] != counted {
+                self.change(&format!("jobs/{name}"), |job| job["status"] = counted);
+            }
             let wanted = job["spec"]["parallelism"].as_u64().unwrap() as usize;
             // Those that are not ready go first, then the newest.
             living.sort_by_key(|(path, pod)| (condition(pod, "Ready"), std::cmp::Reverse(path.clone())));

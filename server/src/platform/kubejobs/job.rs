@@ -25,7 +25,7 @@ use super::{
     cluster::{Cluster, Trouble},
     door::JobDoor,
     params::KubejobsParams,
-    plan::{Ending, Member, State, plan},
+    plan::{Ending, Member, State, UNSURE, plan},
     watch::News,
 };
 use crate::clock::now_ms;
@@ -163,6 +163,8 @@ impl Task {
             Command::Adopt(replica) => {
                 self.finished = false;
                 self.state.members.entry(replica).or_insert_with(|| Member { adopted: true, ..Member::default() });
+                // What the cluster went through meanwhile is not known.
+                self.state.unsure_until.get_or_insert(Instant::now() + UNSURE);
             }
             Command::Settled => self.state.settled = true,
             Command::End { replica, grace, done } => match self.state.members.get_mut(&replica) {

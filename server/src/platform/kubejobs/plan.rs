@@ -21,6 +21,10 @@ const LOWER_AFTER: Duration = Duration::from_millis(300);
 const FRESH: Duration = Duration::from_millis(500);
 /// After parallelism fell, the controller may choose among pods that are not seen yet.
 const COMES_TO_REST: Duration = Duration::from_millis(500);
+/// After the cluster did not answer, its controller may decide by what it knew before, for as long as this.
+pub const UNSURE: Duration = Duration::from_secs(120);
+/// How often what the controller knows is asked for meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// A replica without a pod for so long: the controller is told to try again.
 const NUDGE_EVERY: Duration = Duration::from_secs(5);
 
@@ -82,6 +86,17 @@ pub struct State {
     pub scaled_at: Option<Instant>,
     /// When parallelism fell last.
     pub lowered_at: Option<Instant>,
+    /// The cluster did not answer lately: until then its controller is asked what it sees before parallelism falls.
+    pub unsure_until: Option<Instant>,
+    pub controller: Option<Controller>,
+}
+
+/// How many pods the Job's controller has counted, by its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Controller {
+    pub active: usize,
+    pub ready: usize,
+    pub at: Instant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +117,8 @@ pub enum Step {
         to: usize,
         nudge: bool,
     },
+    /// Ask what the controller has counted.
+    Look,
     /// Delete one pod by its uid, with so many seconds of grace.
     Delete {
         uid: String,
@@ -226,7 +243,10 @@ fn lower(state: &State, view: &View, now: Instant, steps: &mut Vec<Step>, wait: 
         None => false,
     };
     if safe && state.parallelism != Some(stay) {
-        return steps.push(Step::Scale { to: stay, nudge: false });
+        if stay == 0 || knows(state, now, steps, wait) {
+            steps.push(Step::Scale { to: stay, nudge: false });
+        }
+        return;
     }
     // Not all is as it should be (a pod that never gets ready, a controller that is late): by name it is exact too.
     let mut again = false;
@@ -258,11 +278,26 @@ fn raise_or_rest(state: &State, view: &View, now: Instant, steps: &mut Vec<Step>
         Some(parallelism) if to == parallelism => return,
         _ => (false, Duration::ZERO),
     };
-    if left.is_zero() {
-        steps.push(Step::Scale { to, nudge });
-    } else {
+    if !left.is_zero() {
         wait.at_most(left);
+    } else if view.kept.is_empty() || state.parallelism.is_none_or(|parallelism| parallelism <= to) || knows(state, now, steps, wait) {
+        steps.push(Step::Scale { to, nudge });
     }
+}
+
+/// Whether the controller has counted the pods as they are. It hears of Jobs and of pods apart: when the API server was
+/// away, it may hear of a lower parallelism before it hears which pods are not ready, and take the wrong ones.
+fn knows(state: &State, now: Instant, steps: &mut Vec<Step>, wait: &mut Wait) -> bool {
+    if state.unsure_until.is_none_or(|until| until <= now) {
+        return true;
+    }
+    let Some(counted) = state.controller.filter(|counted| now.duration_since(counted.at) < LOOK_EVERY) else {
+        steps.push(Step::Look);
+        return false;
+    };
+    wait.at_most(LOOK_EVERY.saturating_sub(now.duration_since(counted.at)));
+    let living = || state.pods.values().filter(|pod| pod.lives());
+    (counted.active, counted.ready) == (living().count(), living().filter(|pod| pod.ready).count())
 }
 
 /// Pods that take longer to go than they may.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    plan::{Ending, Member, State, Step, plan},
+    plan::{Controller, Ending, Member, State, Step, plan},
     pod::Seen,
 };
 use crate::platform::Exit;
@@ -151,6 +151,28 @@ fn that_a_pod_is_not_ready_counts_only_when_it_was_read_after_its_gate_was_off()
     let (none, wait) = plan(&mut state, now);
     assert!(none.is_empty() && wait.is_some());
     assert_eq!(steps(&mut state, now + Duration::from_millis(600)), [scale(1)]);
+}
+
+#[test]
+fn after_an_outage_the_controller_must_have_counted_those_that_go() {
+    let now = Instant::now();
+    let mut state = running(4);
+    end(&mut state, 1, now);
+    assert_eq!(steps(&mut state, now), [gate("p1", false)]);
+    of(&mut state, "p1").kept = false;
+    of(&mut state, "p1").ready = false;
+    state.unsure_until = Some(now + Duration::from_secs(60));
+    assert_eq!(steps(&mut state, now), [Step::Look]);
+    state.controller = Some(Controller { active: 4, ready: 4, at: now });
+    let (none, wait) = plan(&mut state, now);
+    assert!(none.is_empty() && wait.is_some(), "it takes p1 for ready yet");
+    let later = now + Duration::from_secs(5);
+    assert_eq!(steps(&mut state, later), [Step::Look], "and nothing is done by name meanwhile");
+    state.controller = Some(Controller { active: 4, ready: 3, at: later });
+    assert_eq!(steps(&mut state, later), [scale(3)]);
+    // It never counts right: once the outage is long past, it is trusted again.
+    state.controller = None;
+    assert_eq!(steps(&mut state, now + Duration::from_secs(61)), [scale(3)]);
 }
 
 #[test]
@@ -306,6 +328,7 @@ fn in_any_order_of_events_the_right_pods_go_and_all_comes_to_rest() {
             for step in steps(&mut state, now) {
                 cluster.trace.push(format!("{:?} {step:?}", now.duration_since(begun)));
                 match step {
+                    Step::Look => {}
                     Step::Ensure => (state.exists, state.parallelism) = (true, Some(1)),
                     Step::Scale { to, .. } => {
                         state.lowered_at = state.parallelism.filter(|before| to < *before).map(|_| now).or(state.lowered_at);

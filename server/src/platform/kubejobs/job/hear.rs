@@ -12,7 +12,7 @@ use crate::platform::{
     kubejobs::{
         cluster::{Kind, Trouble},
         follow::follow,
-        plan::{Member, State},
+        plan::{Member, State, UNSURE},
         pod::Seen,
         watch::News,
     },
@@ -48,7 +48,11 @@ impl Task {
             // Times of events are whole seconds.
             News::NotMade { at, why } if self.raised_at <= at + 1000 => self.not_made = Some((at, why)),
             News::NotMade { .. } => {}
-            News::Blind(why) => self.blind = Some((Instant::now(), why)),
+            News::Blind(why) => {
+                let now = Instant::now();
+                self.state.unsure_until = Some(now + UNSURE);
+                self.blind = Some((now, why));
+            }
         }
     }
 

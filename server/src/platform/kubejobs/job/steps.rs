@@ -13,7 +13,7 @@ use crate::{
     platform::kubejobs::{
         asks::Asks,
         cluster::{Kind, Trouble},
-        plan::Step,
+        plan::{Controller, Step, UNSURE},
         pod::Seen,
     },
 };
@@ -34,6 +34,7 @@ impl Task {
             match step {
                 Step::Ensure => outcome = self.ensure(&asks).await,
                 Step::Scale { to, nudge } => outcome = self.scale(&asks, to, nudge).await,
+                Step::Look => outcome = self.look(&asks).await,
                 step => of_pods.push(step),
             }
         }
@@ -59,6 +60,9 @@ impl Task {
     }
 
     fn fail(&mut self, trouble: Trouble) {
+        if trouble.kind == Kind::Away {
+            self.state.unsure_until = Some(Instant::now() + UNSURE);
+        }
         let pause = (PAUSES.0 * 2_u32.saturating_pow(self.failures.min(8))).min(PAUSES.1);
         self.failures += 1;
         if self.failures == 1 && trouble.kind != Kind::Gone {
@@ -76,6 +80,12 @@ impl Task {
         self.state.exists = true;
         self.state.parallelism = Some(made.parallelism);
         self.made = Some(made);
+        Ok(())
+    }
+
+    async fn look(&mut self, asks: &Asks) -> Result<(), Trouble> {
+        let (active, ready) = asks.look().await?;
+        self.state.controller = Some(Controller { active, ready, at: Instant::now() });
         Ok(())
     }
 
@@ -118,7 +128,7 @@ impl Task {
                     Step::Claim { .. } => asks.claim(&pod, &replica).await,
                     Step::Gate { on, .. } => asks.gate(&pod, *on).await,
                     Step::Delete { grace_s, .. } => asks.delete(&pod, *grace_s).await,
-                    Step::Ensure | Step::Scale { .. } => Ok(None),
+                    Step::Ensure | Step::Scale { .. } | Step::Look => Ok(None),
                 };
                 (step, answer)
             })
