@@ -6,7 +6,9 @@ mod exit;
 mod handle;
 mod kubejobs;
 pub mod local;
+mod lock;
 mod logs;
+mod read;
 mod variables;
 
 use std::{

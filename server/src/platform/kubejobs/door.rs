@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    platform::local::address,
+    platform::{local::address, lock::lock},
     queue::{Addresses, Caller, Callers, Queue},
 };
 
@@ -115,10 +115,6 @@ impl Addresses for Pods {
         };
         tokio::time::timeout(self.patience, known).await.ok().flatten()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

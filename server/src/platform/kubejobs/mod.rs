@@ -26,7 +26,7 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -47,7 +47,7 @@ use self::{
     usage::Meter,
     watch::Watches,
 };
-use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, logs};
+use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, lock::lock, logs};
 use crate::queue::Queue;
 
 /// How much longer than its grace a pod may take to be gone.
@@ -289,8 +289,4 @@ fn split(replica: &str) -> Option<(&str, u64)> {
 
 fn handle(replica: &str, job: &str, namespace: String) -> Handle {
     Handle { replica: replica.to_owned(), job: job.to_owned(), place: Place::Pod { namespace } }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

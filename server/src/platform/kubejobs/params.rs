@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use control::plugin::{FieldError, parse};
+use control::plugin::FieldError;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ClusterSettings, Kubejobs, names, overlay, template};
-use crate::platform::variables::wrong_variable;
+use crate::platform::{
+    read::{joined, read},
+    variables::wrong_variable,
+};
 
 /// A user id that is nobody's in most images.
 const NOBODY: u32 = 65_532;
@@ -125,14 +128,9 @@ pub fn check(params: &Value, settings: &ClusterSettings) -> Result<KubejobsParam
     if let Some(overlay) = params.get_mut("pod_overlay").filter(|overlay| overlay.is_object()) {
         *overlay = Value::String(overlay.to_string());
     }
-    let (mut read, mut errors) = match parse::<Kubejobs>(&params) {
-        Ok(read) => (read, Vec::new()),
-        Err(errors) => (without(&params, &errors), errors),
-    };
-    let mut found = problems(&read);
-    // A field that could not be read is at its default here: its one true error is already told.
-    found.retain(|new| errors.iter().all(|told| top(&told.field) != new.field));
-    errors.append(&mut found);
+    let (read, unread) = read::<Kubejobs>(&params);
+    let mut read = read.unwrap_or_default();
+    let errors = joined(unread, problems(&read));
     let mut errors: Vec<FieldError> = errors.into_iter().map(|error| error.under("params")).collect();
     match settings.ready() {
         Ok(namespace) if read.namespace.is_empty() => read.namespace = namespace,
@@ -180,19 +178,6 @@ fn problems(read: &KubejobsParams) -> Vec<FieldError> {
         }
     }
     found
-}
-
-/// The params that can be read when the wrong fields are left out, so that the others are checked too.
-fn without(params: &Value, errors: &[FieldError]) -> KubejobsParams {
-    let mut sound = params.as_object().cloned().unwrap_or_default();
-    for error in errors {
-        sound.remove(top(&error.field));
-    }
-    parse::<Kubejobs>(&Value::Object(sound)).unwrap_or_default()
-}
-
-fn top(field: &str) -> &str {
-    field.split(['.', '[']).next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -12,7 +12,7 @@ use std::{
 use http::Request;
 
 use super::cluster::{Cluster, Trouble, ask};
-use crate::platform::Usage;
+use crate::platform::{Usage, lock::lock};
 
 /// Readings are not more frequent than this, however many jobs ask.
 const OFTEN: Duration = Duration::from_millis(500);
@@ -115,10 +115,6 @@ fn parse(text: &str) -> HashMap<PodName, (f64, u64)> {
 /// The value of a label. Names of pods and namespaces have nothing that would be escaped.
 fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
     labels.split(',').find_map(|label| label.trim().strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -20,6 +20,7 @@ use super::{
     pod::{Seen, not_made},
     template::JOB_LABEL,
 };
+use crate::platform::lock::lock;
 
 /// First and longest pause before a watch that failed is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
@@ -191,8 +192,4 @@ fn words(error: &watcher::Error) -> String {
         watcher::Error::WatchError(status) => Trouble::from(&kube::Error::Api(status.clone())).words,
         watcher::Error::NoResourceVersion => error.to_string(),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf, absolute},
 };
 
-use control::plugin::{FieldError, parse};
+use control::plugin::FieldError;
 use garde::Validate;
 use rustix::fs::{Access, access};
 use schemars::JsonSchema;
@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Local;
-use crate::platform::variables::wrong_variable;
+use crate::platform::{
+    read::{joined, read},
+    variables::wrong_variable,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
@@ -91,13 +94,8 @@ fn executable(file: &Path) -> bool {
 /// # Errors
 /// All problems at once, by field.
 pub fn check(params: &Value) -> Result<LocalParams, Vec<FieldError>> {
-    let (read, mut errors) = match parse::<Local>(params) {
-        Ok(read) => (read, Vec::new()),
-        Err(errors) => match without(params, &errors) {
-            Some(sound) => (sound, errors),
-            None => return Err(errors),
-        },
-    };
+    let (read, unread) = read::<Local>(params);
+    let Some(read) = read else { return Err(unread) };
     let mut found = Vec::new();
     if let Err(message) = read.program() {
         found.push(FieldError::new("command", message));
@@ -110,23 +108,8 @@ pub fn check(params: &Value) -> Result<LocalParams, Vec<FieldError>> {
     if !read.working_dir.is_empty() && !Path::new(&read.working_dir).is_dir() {
         found.push(FieldError::new("working_dir", format!("There is no folder {}; leave it empty for one of its own.", read.working_dir)));
     }
-    // A field that could not be read is at its default here: its one true error is already told.
-    found.retain(|new| errors.iter().all(|told| top(&told.field) != new.field));
-    errors.append(&mut found);
+    let errors = joined(unread, found);
     if errors.is_empty() { Ok(read) } else { Err(errors) }
-}
-
-/// The params that can be read when the wrong fields are left out, so that the others are checked too.
-fn without(params: &Value, errors: &[FieldError]) -> Option<LocalParams> {
-    let mut sound = params.as_object()?.clone();
-    for error in errors {
-        sound.remove(top(&error.field));
-    }
-    parse::<Local>(&Value::Object(sound)).ok()
-}
-
-fn top(field: &str) -> &str {
-    field.split(['.', '[']).next().unwrap_or_default()
 }
 
 #[cfg(test)]

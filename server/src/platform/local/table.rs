@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     process::Child,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::platform::{
     Exit, Handle, Launch, Place, PlatformError, Usage,
+    lock::lock,
     logs::{Logs, folder_of},
 };
 
@@ -241,9 +242,4 @@ fn trim(replica: &str, logs: &Logs) {
     if let Err(error) = logs.trim() {
         tracing::warn!(replica, %error, "the logs of a replica could not be trimmed");
     }
-}
-
-/// A panic elsewhere leaves these tables usable.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,10 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 
-use crate::platform::Exit;
+use crate::platform::{Exit, lock::lock};
 
 #[derive(Debug, Default)]
 pub struct Board {
@@ -57,8 +57,4 @@ impl Board {
     pub fn spot(&self, replica: &str) -> Option<Spot> {
         lock(&self.spots).get(replica).cloned()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
