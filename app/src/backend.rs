@@ -74,6 +74,25 @@ pub(crate) fn signed_in() -> Result<(Arc<dyn Backend>, Viewer), ApiError> {
     Ok((backend, viewer))
 }
 
+/// A replica's log from the stream that was asked for; with none, from stdout, or from stderr while only that has anything.
+pub(crate) async fn log(
+    backend: &dyn Backend,
+    id: &str,
+    replica: &str,
+    stream: Option<LogStream>,
+    from: Option<u64>,
+) -> Result<(LogStream, LogChunk), ApiError> {
+    let first = stream.unwrap_or(LogStream::Stdout);
+    let chunk = backend.replica_log(id, replica, first, from).await?;
+    if stream.is_none() && chunk.text.is_empty() {
+        let other = backend.replica_log(id, replica, LogStream::Stderr, from).await?;
+        if !other.text.is_empty() {
+            return Ok((LogStream::Stderr, other));
+        }
+    }
+    Ok((first, chunk))
+}
+
 /// Gives an error its HTTP status. A form that was posted without WebAssembly is left alone:
 /// its answer is a redirect back to the page, and a status would turn that into bare JSON.
 pub(crate) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {

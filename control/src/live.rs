@@ -26,6 +26,18 @@ pub struct JobSummary {
     /// Median and 95th percentile of the service times so far, seconds.
     pub service_p50_s: Option<f64>,
     pub service_p95_s: Option<f64>,
+    /// What the last tick foretold; none while nothing is seen, and for laws that foretell nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foretold: Option<Foretold>,
+}
+
+/// When a job will be done, and how surely that is in time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Foretold {
+    /// As likely before as after, milliseconds since 1970.
+    pub at: i64,
+    /// Probability that the deadline is met.
+    pub p_meet: f64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -116,7 +116,9 @@ test("somebody else's tuning is said once, and never overwritten unseen", async 
 
 test("a log opens at its end, and who scrolled up stays there", async ({ signedIn: page, server }) => {
   const id = await start(server, TALKER);
-  await page.goto(`${server.url}/jobs/${id}?tab=logs&stream=stderr`);
+  // Nobody said which stream: its worker prints on stderr alone.
+  await page.goto(`${server.url}/jobs/${id}?tab=logs`);
+  await expect(page.getByRole("navigation", { name: "Streams" }).getByRole("link", { name: "stderr" })).toHaveAttribute("aria-current", "true");
   const log = page.getByLabel("Output", { exact: true });
   await expect(log).toContainText("line 500");
   const below = () => log.evaluate((pre) => Math.round(pre.scrollHeight - pre.scrollTop - pre.clientHeight));

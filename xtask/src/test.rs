@@ -11,8 +11,8 @@ use crate::site::sizes;
 use crate::steps::{Outcome, Show, Steps};
 use crate::tree::cargo;
 
-/// WebAssembly, glue and style sheet together, compressed with brotli. How it stays below: docs/decisions/0009.
-const PAGE_LIMIT_BYTES: u64 = 400_000;
+/// The WebAssembly, compressed with brotli. How it stays below: docs/decisions/0009.
+const WASM_LIMIT_BYTES: u64 = 400_000;
 
 /// How a test says that this machine cannot run it; the sum repeats the reason.
 pub const NOT_TESTED: &str = "NOT TESTED: ";
@@ -85,9 +85,11 @@ pub fn test(with_cluster: bool) -> Result<()> {
 }
 
 fn page_size() -> Result<()> {
-    let total: u64 = sizes()?.iter().map(|size| size.brotli).sum();
-    eprintln!("page: {} kB compressed, at most {} kB are allowed", total / 1000, PAGE_LIMIT_BYTES / 1000);
-    if PAGE_LIMIT_BYTES < total { bail!("the page is too large") } else { Ok(()) }
+    let sizes = sizes()?;
+    let total: u64 = sizes.iter().map(|size| size.brotli).sum();
+    let wasm: u64 = sizes.iter().filter(|size| size.name.ends_with(".wasm")).map(|size| size.brotli).sum();
+    eprintln!("WebAssembly: {} kB compressed, at most {} kB; with glue and style {} kB", wasm / 1000, WASM_LIMIT_BYTES / 1000, total / 1000);
+    if WASM_LIMIT_BYTES < wasm { bail!("the WebAssembly is too large") } else { Ok(()) }
 }
 
 /// Checks count as one, tests as themselves.

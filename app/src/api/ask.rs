@@ -37,7 +37,7 @@ pub enum Question {
     /// What workers made, some in workload order.
     Results { id: String, from: u64 },
     /// What a replica printed from a byte offset on; without one, the last 64 KiB.
-    Log { id: String, replica: Option<String>, stream: LogStream, from: Option<u64> },
+    Log { id: String, replica: Option<String>, stream: Option<LogStream>, from: Option<u64> },
     /// What would have been; the fields of the page's form by name, none of them needed.
     WhatIf { id: String, asked: BTreeMap<String, String> },
 }
@@ -54,13 +54,13 @@ pub enum Answer {
     Items(Vec<ItemView>),
     Results(ResultsPage),
     /// `None` when there is no replica to ask about.
-    Log(Option<LogChunk>),
+    Log(Option<(LogStream, LogChunk)>),
     WhatIf(Box<WhatIfPage>),
 }
 
 #[server(prefix = "/api/fn", endpoint = "ask", input = Json)]
 pub async fn ask(question: Question) -> Result<Answer, ApiError> {
-    use crate::backend::answer;
+    use crate::backend::{answer, log};
     let (backend, viewer) = match crate::backend::signed_in() {
         Err(_) if question == Question::Who => return Ok(Answer::Who(None)),
         signed_in => signed_in?,
@@ -91,7 +91,7 @@ pub async fn ask(question: Question) -> Result<Answer, ApiError> {
         Question::WhatIf { id, asked } => answer(backend.what_if(&id, asked).await).map(|page| Answer::WhatIf(Box::new(page))),
         Question::Log { replica: None, .. } => Ok(Answer::Log(None)),
         Question::Log { id, replica: Some(replica), stream, from } => {
-            answer(backend.replica_log(&id, &replica, stream, from).await).map(|chunk| Answer::Log(Some(chunk)))
+            answer(log(&*backend, &id, &replica, stream, from).await).map(|said| Answer::Log(Some(said)))
         }
     }
 }

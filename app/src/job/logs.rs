@@ -22,7 +22,7 @@ const EACH: Duration = Duration::from_secs(1);
 /// Characters kept on the page; older ones scroll away.
 const KEPT: usize = 256 * 1024;
 
-/// `?replica=…&stream=stderr`.
+/// `?replica=…&stream=stderr`. Without a stream: the one that has something to say.
 #[component]
 pub fn Logs() -> impl IntoView {
     let live: JobLive = expect_context();
@@ -35,31 +35,34 @@ pub fn Logs() -> impl IntoView {
         replicas.into_iter().map(|(_, _, id)| id).collect::<Vec<_>>()
     });
     let replica = Memo::new(move |_| query.read().get("replica").or_else(|| ids.read().first().cloned()));
-    let stream = Memo::new(move |_| match query.read().get("stream").as_deref() {
-        Some("stderr") => LogStream::Stderr,
-        _ => LogStream::Stdout,
+    let asked = Memo::new(move |_| match query.read().get("stream").as_deref() {
+        Some("stderr") => Some(LogStream::Stderr),
+        Some("stdout") => Some(LogStream::Stdout),
+        _ => None,
     });
-    let question = move || Question::Log { id: live.id.get_value(), replica: replica.get(), stream: stream.get(), from: None };
-    view! {
-        <Picker ids replica stream/>
-        {loaded(question, move |answer| match (answer, replica.get_untracked()) {
-            (Answer::Log(Some(chunk)), Some(replica)) => view! { <Output replica stream=stream.get_untracked() chunk/> }.erase(),
-            _ => view! { <p class="card empty muted">"No replica was started yet."</p> }.erase(),
-        })}
-    }
-    .erase()
+    let question = move || Question::Log { id: live.id.get_value(), replica: replica.get(), stream: asked.get(), from: None };
+    loaded(question, move |answer| match (answer, replica.get_untracked()) {
+        (Answer::Log(Some((stream, chunk))), Some(name)) => {
+            view! { <Picker ids replica stream asked/> <Output replica=name stream chunk/> }.erase()
+        }
+        _ => view! { <p class="card empty muted">"No replica was started yet."</p> }.erase(),
+    })
 }
 
+/// Another replica is shown with the stream that was asked for; nobody's choice stays nobody's.
 #[component]
-fn Picker(ids: Memo<Vec<String>>, replica: Memo<Option<String>>, stream: Memo<LogStream>) -> impl IntoView {
+fn Picker(ids: Memo<Vec<String>>, replica: Memo<Option<String>>, stream: LogStream, asked: Memo<Option<LogStream>>) -> impl IntoView {
     let live: JobLive = expect_context();
     let word = |stream: LogStream| if stream == LogStream::Stderr { "stderr" } else { "stdout" };
-    let link = move |to: &str, stream: LogStream| format!("/jobs/{}?tab=logs&replica={to}&stream={}", live.id.get_value(), word(stream));
+    let link = move |to: &str, stream: Option<LogStream>| {
+        let stream = stream.map(|one| format!("&stream={}", word(one))).unwrap_or_default();
+        format!("/jobs/{}?tab=logs&replica={to}{stream}", live.id.get_value())
+    };
     let streams: Vec<_> = [LogStream::Stdout, LogStream::Stderr]
         .into_iter()
         .map(|one| {
             view! {
-                <a href=move || link(&replica.get().unwrap_or_default(), one) aria-current=move || (stream.get() == one).then_some("true")>
+                <a href=move || link(&replica.get().unwrap_or_default(), Some(one)) aria-current=(stream == one).then_some("true")>
                     {word(one)}
                 </a>
             }
@@ -72,7 +75,7 @@ fn Picker(ids: Memo<Vec<String>>, replica: Memo<Option<String>>, stream: Memo<Lo
             {each(ids, String::clone, move |id| {
                 let (short, me) = (id.rsplit('-').next().unwrap_or(&id).to_owned(), id.clone());
                 view! {
-                    <a href=move || link(&id, stream.get()) class="mono" aria-current=move || (replica.get().as_deref() == Some(&me)).then_some("true")>
+                    <a href=move || link(&id, asked.get()) class="mono" aria-current=move || (replica.get().as_deref() == Some(&me)).then_some("true")>
                         {short}
                     </a>
                 }
@@ -98,8 +101,8 @@ fn Output(replica: String, stream: LogStream, chunk: LogChunk) -> impl IntoView 
             let (Some(id), Some(name), Some(from)) = (live.id.try_get_value(), replica.try_get_value(), next.try_get_value()) else {
                 return;
             };
-            let question = Question::Log { id, replica: Some(name), stream, from: Some(from) };
-            if let Ok(Answer::Log(Some(chunk))) = ask(question).await {
+            let question = Question::Log { id, replica: Some(name), stream: Some(stream), from: Some(from) };
+            if let Ok(Answer::Log(Some((_, chunk)))) = ask(question).await {
                 next.try_set_value(chunk.next);
                 if !chunk.text.is_empty() {
                     text.try_update(|text| keep(text, &chunk.text));

@@ -136,6 +136,9 @@ fn clock_runs_on(job: &JobSummary, now: i64) -> String {
     }
 }
 
+/// It runs on plan or not, but will not be in time by its own forecast.
+pub const LIKELY_LATE: &str = "likely late";
+
 /// Whether a person should look: a word for the chip and what to do about it.
 pub fn needs(job: &JobSummary, now: i64) -> Option<(Tone, &'static str)> {
     let said = verdict(job, now);
@@ -143,8 +146,10 @@ pub fn needs(job: &JobSummary, now: i64) -> Option<(Tone, &'static str)> {
         Phase::Failed => Some((Tone::Bad, "failed")),
         Phase::Running if job.reason.is_some() => Some((Tone::Bad, "failing")),
         Phase::Running if said.tone == Tone::Bad => Some((Tone::Bad, "late")),
+        Phase::Running if job.foretold.is_some_and(|foretold| foretold.p_meet < 0.5) => Some((Tone::Bad, LIKELY_LATE)),
         _ if job.items.dead > 0 => Some((Tone::Warn, "dead items")),
-        Phase::Running if said.tone == Tone::Warn => Some((Tone::Warn, "behind")),
+        // Who foretells knows better than an even pace.
+        Phase::Running if said.tone == Tone::Warn && job.foretold.is_none() => Some((Tone::Warn, "behind")),
         _ => None,
     }
 }
@@ -169,6 +174,7 @@ pub(crate) mod tests {
             replicas: ReplicaCounts { wanted: 9, running: 8, starting: 1, draining: 0 },
             service_p50_s: Some(10.4),
             service_p95_s: Some(31.0),
+            foretold: None,
         }
     }
 

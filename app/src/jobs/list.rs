@@ -1,6 +1,9 @@
 //! The table of jobs: those that the search found, each row live by itself.
 
-use control::{job::Phase, live::JobSummary};
+use control::{
+    job::Phase,
+    live::{Foretold, JobSummary},
+};
 use leptos::prelude::*;
 
 use super::{live::JobsLive, search::SHOWN};
@@ -9,11 +12,14 @@ use crate::ui::{
     erase::{Erase, When, each},
     search::Search,
     time::zone,
-    words::{about, count, date, percent, rfc3339, share},
+    words::{about, clock_short, count, date, percent, rfc3339, share},
 };
 
 const PHASES: [Phase; 8] =
     [Phase::Running, Phase::Created, Phase::Suspended, Phase::Stopping, Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Terminated];
+
+/// A job that takes longer is foretold with its date, milliseconds.
+const DAY_MS: i64 = 86_400_000;
 
 /// Filter, rows, and the way to more of them.
 #[component]
@@ -31,7 +37,7 @@ pub fn Table() -> impl IntoView {
                 <thead>
                     <tr>
                         <th scope="col">"Name"</th><th scope="col">"Phase"</th><th scope="col">"Progress"</th>
-                        <th scope="col">"Deadline"</th><th scope="col" class="num">"Replicas"</th><th scope="col">"Finished"</th>
+                        <th scope="col">"Deadline"</th><th scope="col" class="num">"Replicas"</th><th scope="col">"Finish"</th>
                     </tr>
                 </thead>
                 <tbody>{each(shown, String::clone, |id| view! { <Row id/> }.erase())}</tbody>
@@ -111,7 +117,7 @@ fn Row(id: String) -> impl IntoView {
                 </td>
                 <td data-label="Deadline">{move || job.with(|job| deadline(job, live.now.get()))}</td>
                 <td class="num" data-label="Replicas">{move || job.with(|job| job.replicas.running)}</td>
-                <td data-label="Finished"><Finished job/></td>
+                <td data-label="Finish"><Finish job/></td>
             </tr>
         }
         .erase(),
@@ -135,9 +141,34 @@ fn deadline(job: &JobSummary, now: i64) -> String {
     }
 }
 
+/// When it ended, or when it will be done and how surely that is in time.
 #[component]
-fn Finished(job: RwSignal<JobSummary>) -> impl IntoView {
+fn Finish(job: RwSignal<JobSummary>) -> impl IntoView {
     let zone = zone();
     let ended = Memo::new(move |_| job.read().ended_at);
-    move || ended.get().map(|at| view! { <time datetime=rfc3339(at)>{date(at, zone.get())}</time> }.erase())
+    let foretold = Memo::new(move |_| job.with(|job| job.foretold.map(|foretold| said(job, foretold, zone.get()))));
+    move || match (ended.get(), foretold.get()) {
+        (Some(at), _) => view! { <time datetime=rfc3339(at)>{date(at, zone.get())}</time> }.erase(),
+        (None, said) => view! { <span class="muted">{said}</span> }.erase(),
+    }
+}
+
+/// `about 17:53, in time with 99 %`.
+fn said(job: &JobSummary, foretold: Foretold, zone: i32) -> String {
+    let clock = if foretold.at - job.submitted_at < DAY_MS { clock_short(foretold.at, zone) } else { date(foretold.at, zone) };
+    format!("about {clock}, in time with {}", percent(foretold.p_meet))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::verdict::tests::job;
+
+    #[test]
+    fn a_forecast_is_a_clock_time_and_far_away_a_date() {
+        let running = job(Phase::Running, 60, 0);
+        let said = |at| said(&running, Foretold { at, p_meet: 0.994 }, 0).replace('\u{202f}', " ");
+        assert_eq!(said(1_100_000), "about 00:18, in time with 99.4 %");
+        assert_eq!(said(3 * DAY_MS), "about 1970-01-04 00:00:00, in time with 99.4 %");
+    }
 }

@@ -84,6 +84,7 @@ pub fn job(id: &str, name: &str, phase: Phase) -> JobSummary {
         replicas: ReplicaCounts { wanted: 9, running: 8, starting: 1, draining: 0 },
         service_p50_s: Some(1.2),
         service_p95_s: Some(3.4),
+        foretold: None,
     }
 }
 

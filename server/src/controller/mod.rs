@@ -7,7 +7,7 @@ use control::control_loop::{ControlLoop, Effect, Input};
 use control::decision::Decision;
 use control::job::LoopSpec;
 use control::join::{Join, join};
-use control::live::{LoopView, Mark, MarkKind};
+use control::live::{Foretold, LoopView, Mark, MarkKind};
 use control::observation::{Completion, Observation};
 use control::plugin::{FieldError, PluginSpec};
 use serde_json::Value;
@@ -44,6 +44,8 @@ pub struct Outcome {
     /// Lines of the recordings.
     pub recorded: Vec<(String, String)>,
     pub marks: Vec<Mark>,
+    /// By the first loop that foretells.
+    pub foretold: Option<Foretold>,
     /// A loop's user chose that the job stops now, for this reason.
     pub give_up: Option<String>,
 }
@@ -200,6 +202,8 @@ impl Running {
             outcome.samples.push((format!("wish.{name}"), decision.wanted));
         }
         if let Some(forecast) = decision.forecast {
+            let at = wall_ms + forecast.p50_ms as i64 - decision.at_ms as i64;
+            outcome.foretold.get_or_insert(Foretold { at, p_meet: forecast.p_meet });
             let from_now = |ms: u64| (ms as f64 - decision.at_ms as f64) / 1000.0;
             outcome.samples.extend([
                 (format!("finish.{name}.p5"), from_now(forecast.p5_ms)),

@@ -316,6 +316,7 @@ pub fn summary(row: &JobRow, queue: Option<&Queue>, replicas: control::live::Rep
     summary.started_at = row.started_at;
     summary.ended_at = row.ended_at;
     summary.replicas = replicas;
+    summary.foretold = row.summary.foretold.filter(|_| row.phase == Phase::Running);
     if let Some(queue) = queue {
         let service = queue.service();
         summary.items = queue.counts();

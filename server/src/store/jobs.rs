@@ -151,6 +151,7 @@ async fn insert(tx: &mut Tx, job: NewJob) -> Result<i64> {
         replicas: ReplicaCounts::default(),
         service_p50_s: None,
         service_p95_s: None,
+        foretold: None,
     };
     sqlx::query("INSERT INTO job_state (job, phase, summary, changed_seq) VALUES (?, ?, ?, ?)")
         .bind(num)

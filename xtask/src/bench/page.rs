@@ -16,7 +16,7 @@ pub fn measure() -> Result<Report> {
     table.push_str(&format!("| **together** | {} | {} | **{}** |\n", total.0, total.1, total.2));
     Ok(Report {
         title: "Page size",
-        method: "The files that a browser loads before the page is alive; the first paint comes from HTML and needs only the style sheet.\nThe test suite fails above 400 000 bytes of brotli for all three."
+        method: "The files that a browser loads before the page is alive; the first paint comes from HTML and needs only the style sheet.\nThe test suite fails when the WebAssembly is above 400 000 bytes of brotli."
             .to_owned(),
         table,
     })

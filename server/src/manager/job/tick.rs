@@ -128,6 +128,7 @@ impl Task {
         let mut summary = summary(&self.row, Some(&self.queue), counts);
         if !self.row.phase.ended() {
             summary.reason = self.replicas.trouble();
+            summary.foretold = outcome.foretold;
         }
         let tick = Tick {
             job: self.row.id.clone(),
