@@ -147,7 +147,7 @@ async fn all_problems_come_at_once() {
     let server = Server::start().await;
     let body = json!({
         "name": "", "platform": { "kind": "local", "params": { "command": [], "grace_s": -1 } },
-        "workload": { "source": "inline" }, "objective": { "deadline_s": -1 }, "replicas": { "min": 4, "max": 2 },
+        "workload": { "source": "inline" }, "objective": { "deadline_s": -1 }, "replicas": { "min": 4, "max": 2, "initial": 9 },
         "loops": [{ "name": "pace", "metric": "x", "controller": { "kind": "pid", "params": { "bogus": 1 } } }], "queue": { "max_attempts": 0 },
     });
     let (status, answer) = server.post("/api/v1/jobs", &body).await;
@@ -160,6 +160,7 @@ async fn all_problems_come_at_once() {
         "workload.items",
         "objective.deadline_s",
         "replicas.min",
+        "replicas.initial",
         "loops.0.metric",
         "loops.0.controller.params.bogus",
         "queue.max_attempts",
@@ -281,6 +282,7 @@ async fn every_error_of_the_api_has_one_form() {
         (ask("GET", "/api/v1/jobs/JOB/items?after=-1"), 400, "after"),
         (ask("PUT", "/api/v1/jobs"), 405, "PUT is not possible"),
         (ask("GET", "/api/v1/jobs/JOB/stop"), 405, "GET is not possible"),
+        (ask("GET", "/live/jobs/kj-0"), 404, "kj-0"),
         (ask("GET", "/api/v1/nothing"), 404, "/api/v1/nothing"),
         (ask("POST", "/api/v2/jobs"), 404, "/api/v2/jobs"),
         (ask("GET", "/api/v1/jobs/kj-0"), 404, "kj-0"),

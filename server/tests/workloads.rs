@@ -15,6 +15,7 @@ async fn files() -> String {
     let routes = Router::new()
         .route("/items.txt", get(|| async { "first\r\nsecond\n\n  third  \nlast without an end" }))
         .route("/gone.txt", get(|| async { (StatusCode::NOT_FOUND, "<html>\nnot found\n</html>") }))
+        .route("/signed-out.txt", get(|| async { axum::response::Html("<html>\nPlease sign in\n</html>") }))
         .route("/empty.txt", get(|| async { "\n\n" }))
         .route("/moved.txt", get(|| async { (StatusCode::FOUND, [("location", "http://169.254.169.254/")], "") }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -25,6 +26,11 @@ async fn files() -> String {
 
 async fn texts(server: &Server, job: &str) -> Vec<String> {
     server.items(job).await.iter().map(|item| item["item"].as_str().unwrap().to_owned()).collect()
+}
+
+/// How many uploads the server keeps.
+fn kept(server: &Server) -> usize {
+    std::fs::read_dir(server.data.path().join("uploads")).unwrap().count()
 }
 
 fn from(workload: Value) -> Value {
@@ -44,7 +50,9 @@ async fn a_url_gives_its_lines_in_order_and_the_last_one_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_a_workload_never_becomes_items() {
     let (server, files) = (Server::start().await, files().await);
-    for (path, why) in [("gone.txt", "404"), ("empty.txt", "no items"), ("moved.txt", "302"), ("", "404")] {
+    for (path, why) in
+        [("gone.txt", "404"), ("empty.txt", "no items"), ("moved.txt", "redirects"), ("signed-out.txt", "a web page"), ("", "404")]
+    {
         let job = server.submit(&from(json!({ "source": "url", "url": format!("{files}/{path}") }))).await;
         let detail = server.wait(&job, &["failed", "completed"]).await;
         assert_eq!(detail["summary"]["phase"], "failed", "{path}");
@@ -65,6 +73,10 @@ async fn an_upload_is_streamed_and_used() {
     };
     let empty = upload(String::new()).await;
     assert_eq!(empty.status(), 422);
+    let long = upload(format!("short\n{}\n", "x".repeat(2 << 20))).await;
+    assert_eq!(long.status(), 422);
+    assert!(long.text().await.unwrap().contains("line 2 of the file is longer"));
+    assert_eq!(kept(&server), 0);
     let lines: Vec<String> = (0..120).map(|line| format!("line {line}")).collect();
     let answer = upload(lines.join("\r\n")).await;
     assert_eq!(answer.status(), 201);
@@ -88,6 +100,12 @@ async fn a_long_typed_list_becomes_an_upload() {
     let again = server.submit(&from(detail["spec"]["workload"].clone())).await;
     server.wait(&again, &["completed"]).await;
     assert_eq!(texts(&server, &again).await, lines);
+    // The file stays while a job refers to it.
+    for (job, left) in [(job, 1), (again, 0)] {
+        let deleted = server.client.delete(server.url(&format!("/api/v1/jobs/{job}"))).bearer_auth(server.token()).send().await.unwrap();
+        assert!(deleted.status().is_success(), "{}", deleted.status());
+        assert_eq!(kept(&server), left);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

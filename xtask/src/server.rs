@@ -20,9 +20,12 @@ use crate::tree::{command, path_with, programs, site};
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// From SIGTERM to the end: replicas are given the time to finish.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
+/// A server that lived for less when it ended by itself is not started again: it would only do so again.
+const SHORT_LIFE: Duration = Duration::from_secs(2);
 
 pub struct Server {
     child: Child,
+    begun: Instant,
     pub port: u16,
     pub data: PathBuf,
     log: PathBuf,
@@ -48,24 +51,8 @@ impl Server {
     /// Starts the release build and waits until it answers.
     pub fn start(port: u16, data: &Path) -> Result<Self> {
         fs::create_dir_all(data).with_context(|| format!("could not make {}", data.display()))?;
-        let folder = programs("release");
         let log = data.join("server.log");
-        let said = File::options().create(true).append(true).open(&log)?;
-        let child = command(folder.join("asperathos"))
-            .args(["serve", "--on-exit", "suspend", "--listen", &format!("127.0.0.1:{port}")])
-            .arg("--data")
-            .arg(data)
-            .arg("--site")
-            .arg(site())
-            .env("PATH", path_with(&folder))
-            .stdin(Stdio::null())
-            .stdout(said.try_clone()?)
-            .stderr(said)
-            // A group of its own: Ctrl-C reaches us, and the server hears of it once, from us.
-            .process_group(0)
-            .spawn()
-            .context("could not start target/release/asperathos")?;
-        let mut server = Self { child, port, data: data.to_owned(), log };
+        let mut server = Self { child: spawn(port, data, &log)?, begun: Instant::now(), port, data: data.to_owned(), log };
         server.wait_until_healthy()?;
         Ok(server)
     }
@@ -143,16 +130,19 @@ impl Server {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// Waits for Ctrl-C (or for the server's own end), then ends the server and all that it started.
+    /// Waits for Ctrl-C, then ends the server and all that it started. A server that was killed is started again:
+    /// it goes on from what it had acknowledged.
     pub fn serve_until_asked(mut self, asked: &Receiver<()>) -> Result<()> {
         while let Err(RecvTimeoutError::Timeout) = asked.recv_timeout(Duration::from_millis(200)) {
-            if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "the server ended by itself ({}). Nothing acknowledged is lost: `cargo xtask run` goes on from here.\n{}",
-                    ending(status),
-                    self.last_words()
-                );
+            let Some(status) = self.child.try_wait()? else { continue };
+            let ending = ending(status);
+            if self.begun.elapsed() < SHORT_LIFE {
+                bail!("the server ended by itself ({ending}) as soon as it was started:\n{}", self.last_words());
             }
+            self.child = spawn(self.port, &self.data, &self.log)?;
+            self.begun = Instant::now();
+            self.wait_until_healthy()?;
+            eprintln!("the server ended by itself ({ending}); it is back, and goes on where it was");
         }
         eprintln!("\nending: unfinished jobs are suspended and go on at the next start; Ctrl-C again ends at once");
         self.stop(Some(asked))
@@ -177,6 +167,26 @@ impl Server {
         self.child.wait()?;
         bail!("the server did not end in time and was killed; see {}", self.log.display())
     }
+}
+
+/// The release build of the server; what it says goes to `log`.
+fn spawn(port: u16, data: &Path, log: &Path) -> Result<Child> {
+    let folder = programs("release");
+    let said = File::options().create(true).append(true).open(log)?;
+    command(folder.join("asperathos"))
+        .args(["serve", "--on-exit", "suspend", "--listen", &format!("127.0.0.1:{port}")])
+        .arg("--data")
+        .arg(data)
+        .arg("--site")
+        .arg(site())
+        .env("PATH", path_with(&folder))
+        .stdin(Stdio::null())
+        .stdout(said.try_clone()?)
+        .stderr(said)
+        // A group of its own: Ctrl-C reaches us, and the server hears of it once, from us.
+        .process_group(0)
+        .spawn()
+        .context("could not start target/release/asperathos")
 }
 
 /// Whatever goes wrong here, no server is left behind.

@@ -41,7 +41,7 @@ pub fn WorkloadSource(filled: Filled) -> impl IntoView {
                 </fieldset>
                 {error.map(|error| view! { <p class="error">{error}</p> }.erase())}
                 <div class="source" data-source="inline">
-                    <Row name="workload.items" label="Items" help="One a line. A worker takes each as it is written here."
+                    <Row name="workload.items" label="Items" help="One a line. A worker takes each as it is written here; empty lines are left out."
                         error=filled.error("workload.items")>
                         <textarea
                             id="workload.items" name="workload.items" rows="5" spellcheck="false" class="mono"

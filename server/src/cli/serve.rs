@@ -13,7 +13,7 @@ use crate::backend::Server;
 use crate::clock::now_ms;
 use crate::config::{OnExit, Settings};
 use crate::http::{Web, router};
-use crate::manager::Manager;
+use crate::manager::{Manager, uploads};
 use crate::queue::{QueueError, Queues};
 use crate::store::{Store, StoreError};
 
@@ -134,21 +134,14 @@ async fn wait_for_signal() {
     tracing::info!("stopping");
 }
 
-/// Retention, once a minute and in small bites; uploads are kept for a week.
-async fn housekeeping(store: Store, uploads: std::path::PathBuf) {
-    const UPLOAD_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Retention, once a minute and in small bites.
+async fn housekeeping(store: Store, folder: std::path::PathBuf) {
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     loop {
         minute.tick().await;
         if let Err(error) = store.housekeeping(now_ms()).await {
             tracing::warn!("housekeeping: {}", crate::words::chain(&error));
         }
-        let Ok(mut entries) = tokio::fs::read_dir(&uploads).await else { continue };
-        while let Ok(Some(entry)) = entries.next_entry().await {
-            let age = entry.metadata().await.ok().and_then(|data| data.modified().ok()).and_then(|at| at.elapsed().ok());
-            if age.is_some_and(|age| age > UPLOAD_LIFE) {
-                let _ = tokio::fs::remove_file(entry.path()).await;
-            }
-        }
+        uploads::sweep(&store, &folder).await;
     }
 }

@@ -17,8 +17,13 @@ use crate::clock::now_ms;
 #[derive(Debug, Clone)]
 pub struct Session(pub Vec<u8>);
 
-/// The cookie that carries a session's secret.
-pub const COOKIE: &str = "asperathos_session";
+/// The cookie that carries a session's secret. Browsers tell cookies apart by host and not by port: two servers on one
+/// machine must not sign each other out.
+pub fn cookie_name(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    format!("asperathos_session_{}", port.unwrap_or("80"))
+}
 
 /// `local` runs commands, so a page from elsewhere must never reach it through somebody's browser:
 /// a rebound name fails at Host, a foreign form or script at Origin, a stranger at the session.
@@ -78,12 +83,13 @@ pub async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> 
 
 /// The secret of the browser's session.
 pub fn cookie(headers: &HeaderMap) -> Option<String> {
+    let wanted = cookie_name(headers);
     let all = headers.get_all(header::COOKIE);
     all.iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value.to_owned())
 }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::Web;
+use super::failure::Failure;
 use super::guard::Session;
 use crate::clock::now_ms;
 use crate::store::StoreError;
@@ -50,9 +51,11 @@ pub async fn job(
     Query(start): Query<Start>,
     Extension(session): Extension<Session>,
     headers: HeaderMap,
-) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
+) -> Result<Sse<axum::response::sse::KeepAliveStream<Events>>, Failure> {
+    // An unknown job would be silent for ever.
+    web.server.manager.row(&id).await?;
     let state = Cursor::new(&web, session, cursor(&headers, &start));
-    sse(Box::pin(futures::stream::unfold((state, id), |(mut state, id)| async move {
+    Ok(sse(Box::pin(futures::stream::unfold((state, id), |(mut state, id)| async move {
         loop {
             if let Some(event) = state.ready.next() {
                 return Some((Ok(event), (state, id)));
@@ -84,7 +87,7 @@ pub async fn job(
             }
             state.ready = events.into_iter();
         }
-    })))
+    }))))
 }
 
 /// Summaries of jobs that changed after the cursor.

@@ -68,10 +68,10 @@ fn piece(queue: &Queue, id: &str, mut from: u64) -> Result<(String, u64), QueueE
     for item in queue.look(Look { state: None, start: Start::Index(from), limit: 1000, text: usize::MAX, bytes: PIECE }) {
         let (shown, path) = match (item.state, item.result_bytes, item.result_type.as_deref()) {
             (ItemState::Done, Some(_), Some("text/plain" | "application/json" | "image/svg+xml")) => {
-                (one_line(&String::from_utf8_lossy(&queue.result(item.index)?.unwrap_or_default())), String::new())
+                (one_line(String::from_utf8_lossy(&queue.result(item.index)?.unwrap_or_default()).trim_end()), String::new())
             }
             (ItemState::Done, Some(bytes), _) => (format!("{bytes} bytes"), format!("/jobs/{id}/results/{}", item.index)),
-            _ => (one_line(&item.error.unwrap_or_default()), String::new()),
+            _ => (one_line(item.error.unwrap_or_default().trim_end()), String::new()),
         };
         let state = serde_json::to_value(item.state).ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default();
         text.push_str(&format!("{}\t{state}\t{}\t{shown}\t{path}\n", item.index, one_line(&item.item)));
@@ -85,7 +85,7 @@ fn piece(queue: &Queue, id: &str, mut from: u64) -> Result<(String, u64), QueueE
 
 /// What would end a column or a line becomes a space.
 fn one_line(text: &str) -> String {
-    text.trim_end().replace(['\t', '\n', '\r'], " ")
+    text.replace(['\t', '\n', '\r'], " ")
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::Web;
-use super::guard::{COOKIE, cookie, refuse};
+use super::guard::{cookie, cookie_name, refuse};
 use crate::access::tokens;
 
 #[derive(Deserialize)]
@@ -27,19 +27,20 @@ fn next_page(next: &str) -> &str {
 }
 
 /// Signs in at once. Links are good once and for a quarter of an hour.
-pub async fn page(State(web): State<Web>, Query(link): Query<Link>) -> Response {
-    enter(&web, &link).await
+pub async fn page(State(web): State<Web>, Query(link): Query<Link>, headers: HeaderMap) -> Response {
+    enter(&web, &link, &headers).await
 }
 
-pub async fn sign_in(State(web): State<Web>, Form(link): Form<Link>) -> Response {
-    enter(&web, &link).await
+pub async fn sign_in(State(web): State<Web>, headers: HeaderMap, Form(link): Form<Link>) -> Response {
+    enter(&web, &link, &headers).await
 }
 
-async fn enter(web: &Web, link: &Link) -> Response {
+async fn enter(web: &Web, link: &Link, headers: &HeaderMap) -> Response {
     match tokens::open_session(&web.store, &link.token).await {
         Ok(Some(secret)) => {
             let seconds = tokens::SESSION_MS / 1000;
-            let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}");
+            let name = cookie_name(headers);
+            let cookie = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}");
             ([(SET_COOKIE, cookie)], Redirect::to(next_page(&link.next))).into_response()
         }
         Ok(None) => (
@@ -65,6 +66,6 @@ pub async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Response {
     }
     // In other tabs too: what they show goes on no longer.
     web.signed_out.send_modify(|count| *count += 1);
-    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+    let cookie = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", cookie_name(&headers));
     ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response()
 }

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::Web;
 use super::guard::refuse;
-use crate::manager::workload::{BYTES_LIMIT, upload_file};
+use crate::manager::workload::{BYTES_LIMIT, ITEM_LIMIT, upload_file};
 
 /// A stored file.
 #[derive(Debug, Clone, Serialize)]
@@ -31,6 +31,8 @@ pub enum UploadError {
     Receive(String),
     #[error("the file is longer than {BYTES_LIMIT} bytes")]
     TooLong,
+    #[error("line {line} of the file is longer than {ITEM_LIMIT} bytes")]
+    LongLine { line: u64 },
     #[error("the file has no items: it is empty")]
     Empty,
     #[error("the file could not be kept")]
@@ -54,6 +56,23 @@ impl Pieces for axum::body::BodyDataStream {
     }
 }
 
+/// Where in the file we are.
+struct Line {
+    number: u64,
+    bytes: usize,
+    has_item: bool,
+}
+
+impl Line {
+    fn first() -> Self {
+        Self { number: 1, bytes: 0, has_item: false }
+    }
+
+    fn next(&mut self) {
+        *self = Self { number: self.number + 1, ..Self::first() };
+    }
+}
+
 /// Keeps the file under a new id. A file that could not be received whole is removed.
 pub async fn store(folder: &Path, pieces: &mut impl Pieces) -> Result<Stored, UploadError> {
     tokio::fs::create_dir_all(folder).await.map_err(UploadError::Write)?;
@@ -69,7 +88,7 @@ pub async fn store(folder: &Path, pieces: &mut impl Pieces) -> Result<Stored, Up
 async fn receive(file: &Path, upload: &str, pieces: &mut impl Pieces) -> Result<Stored, UploadError> {
     let open = tokio::fs::File::create_new(file).await.map_err(UploadError::Write)?;
     let mut writer = tokio::io::BufWriter::with_capacity(1 << 18, open);
-    let (mut bytes, mut items, mut in_line) = (0_u64, 0_u64, false);
+    let (mut bytes, mut items, mut line) = (0_u64, 0_u64, Line::first());
     while let Some(piece) = pieces.piece().await.map_err(UploadError::Receive)? {
         bytes += piece.len() as u64;
         if bytes > BYTES_LIMIT {
@@ -77,13 +96,17 @@ async fn receive(file: &Path, upload: &str, pieces: &mut impl Pieces) -> Result<
         }
         for byte in &piece {
             match byte {
-                b'\n' => in_line = false,
-                b'\r' => {}
-                _ if !in_line => {
-                    in_line = true;
-                    items += 1;
+                b'\n' => line.next(),
+                b'\r' => line.bytes += 1,
+                _ => {
+                    line.bytes += 1;
+                    items += u64::from(!line.has_item);
+                    line.has_item = true;
                 }
-                _ => {}
+            }
+            // As generous as the reader of the items: a CR at the end is none of the item.
+            if ITEM_LIMIT + 1 < line.bytes {
+                return Err(UploadError::LongLine { line: line.number });
             }
         }
         writer.write_all(&piece).await.map_err(UploadError::Write)?;

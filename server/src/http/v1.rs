@@ -38,7 +38,17 @@ pub fn routes() -> Router<Web> {
 
 /// A body that is not JSON is one clear error as well.
 fn body(result: Result<Json<Value>, JsonRejection>) -> Result<Value, Box<Response>> {
-    result.map(|Json(value)| value).map_err(|rejection| Box::new(super::guard::refuse(rejection.status(), &rejection.body_text())))
+    result.map(|Json(value)| value).map_err(|rejection| {
+        let status = rejection.status();
+        let message = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => format!(
+                "the body is longer than {} MiB; a long list of items goes to /api/v1/uploads, and its id into workload.upload",
+                super::JSON_LIMIT >> 20
+            ),
+            _ => rejection.body_text(),
+        };
+        Box::new(super::guard::refuse(status, &message))
+    })
 }
 
 async fn catalog(State(web): State<Web>) -> Json<Catalog> {

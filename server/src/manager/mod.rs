@@ -6,6 +6,7 @@ pub mod job;
 pub mod quote;
 pub mod replicas;
 pub mod submission;
+pub mod uploads;
 pub mod workload;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use app::api::error::ApiError;
 use app::backend::JobCommand;
 use control::controllers;
-use control::job::{JobSpec, Phase};
+use control::job::{JobSpec, Phase, Workload};
 use control::live::{JobSummary, Mark};
 use control::plugin::PluginSpec;
 use serde_json::Value;
@@ -270,6 +271,9 @@ impl Manager {
         }
         self.shared.queues.delete(id).map_err(|error| internal(&error))?;
         self.shared.store.delete_job(id).await.map_err(|error| internal(&error))?;
+        if let Workload::Upload { upload } = &row.spec.workload {
+            uploads::forget(&self.shared.store, &self.uploads(), upload).await;
+        }
         let folder = self.shared.settings.data.join("jobs").join(id);
         match tokio::fs::remove_dir_all(&folder).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

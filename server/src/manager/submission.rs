@@ -116,6 +116,10 @@ pub fn parse(body: &Value, cluster: &ClusterSettings) -> Result<JobSpec, Vec<Fie
 fn bounds(replicas: &ReplicaParams, problems: &mut Problems) {
     if replicas.min > replicas.max {
         problems.add("replicas.min", format!("must not be above replicas.max, which is {}; was {}", replicas.max, replicas.min));
+        if replicas.max < replicas.initial {
+            problems
+                .add("replicas.initial", format!("must not be above replicas.max, which is {}; was {}", replicas.max, replicas.initial));
+        }
     } else if !(replicas.min..=replicas.max).contains(&replicas.initial) {
         problems.add(
             "replicas.initial",
@@ -194,7 +198,7 @@ fn workload(value: Option<&Value>, problems: &mut Problems) -> Option<Workload> 
             return None;
         }
         Some(_) => {
-            problems.add(&path, "must be text");
+            problems.add(&path, if field == "items" { "must be text, one item a line, or a list of texts" } else { "must be text" });
             return None;
         }
     };

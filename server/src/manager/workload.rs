@@ -10,7 +10,7 @@ use futures::TryStreamExt as _;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
 use tokio_util::io::StreamReader;
 
-use super::submission::ITEM_LIMIT;
+pub use super::submission::ITEM_LIMIT;
 use crate::queue::{Queue, QueueError};
 use crate::words::chain;
 
@@ -52,6 +52,9 @@ pub enum WorkloadError {
     #[error("could not put the items into the queue")]
     Queue(#[from] QueueError),
 }
+
+/// What a server answers with when it means people: an error or sign-in page, whatever its status says.
+const PAGES: [&str; 2] = ["text/html", "application/xhtml"];
 
 /// Ids of uploads are ULIDs: nothing that could name another file.
 pub fn is_upload_id(text: &str) -> bool {
@@ -146,8 +149,17 @@ async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
         .build()
         .map_err(|error| fail(error.to_string()))?;
     let response = client.get(parsed).send().await.map_err(|error| fail(chain(&error)))?;
-    if response.status() != reqwest::StatusCode::OK {
-        return Err(fail(format!("it answered {} instead of 200", response.status())));
+    let status = response.status();
+    if status.is_redirection() {
+        let to = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or("another address");
+        return Err(fail(format!("it answered {status} and leads to {to}; redirects are not followed, so give that address")));
+    }
+    if status != reqwest::StatusCode::OK {
+        return Err(fail(format!("it answered {status} instead of 200")));
+    }
+    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if PAGES.iter().any(|page| kind.trim_start().to_ascii_lowercase().starts_with(page)) {
+        return Err(fail(format!("it answered with a web page ({kind}) instead of a list of items, one a line")));
     }
     let body = response.bytes_stream().map_err(std::io::Error::other);
     lines(StreamReader::new(body), queue).await

@@ -117,6 +117,14 @@ impl Store {
         rows.iter().map(job_row).collect()
     }
 
+    /// The uploads that jobs refer to as their workload.
+    pub async fn uploads(&self) -> Result<Vec<String>> {
+        sqlx::query_scalar("SELECT spec ->> '$.workload.upload' FROM job WHERE spec ->> '$.workload.upload' IS NOT NULL")
+            .fetch_all(&self.readers)
+            .await
+            .reading(|| "the uploads of jobs".to_owned())
+    }
+
     /// Forgets a job and all that belongs to it; its samples go with the next housekeepings.
     /// Deleting an unknown job is no error.
     pub async fn delete_job(&self, id: &str) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     env,
+    ffi::OsString,
     path::{Path, PathBuf, absolute},
 };
 
@@ -76,13 +77,22 @@ impl LocalParams {
                 Err(format!("{} is not an executable file.", path.display()))
             };
         }
-        let path = self.env.get("PATH").map(Into::into).or_else(|| env::var_os("PATH")).unwrap_or_default();
+        let path = self.env.get("PATH").map_or_else(search_path, Into::into);
         let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| executable(file));
         found.and_then(|file| absolute(file).ok()).ok_or_else(|| {
             let hint = if name.contains(char::is_whitespace) { " Write each argument on a line of its own." } else { "" };
-            format!("There is no program {name:?} on the PATH ({}).{hint}", path.to_string_lossy())
+            format!("There is no program {name:?} in the folders of PATH.{hint}")
         })
     }
+}
+
+/// Where replicas find programs: the server's own `PATH`, and last the folder of the server itself, so that
+/// `asperathos worker` is found wherever the server was started from.
+pub fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let own = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
+    // A folder whose name cannot stand in a PATH is left out.
+    env::join_paths(env::split_paths(&path).chain(own)).unwrap_or(path)
 }
 
 fn executable(file: &Path) -> bool {
@@ -135,6 +145,11 @@ mod tests {
             })),
             ["command", "env", "env", "env", "grace_s", "working_dir"]
         );
+        assert_eq!(
+            wrong(json!({"command": ["sleep"], "env": {"A=B": "x", "": "y", "C": 5}})),
+            ["env", "env", "env.C"],
+            "one wrong value hides no other"
+        );
         assert_eq!(wrong(json!({})), ["command"]);
         assert_eq!(wrong(json!({"command": ["/etc/passwd"]})), ["command"]);
     }
@@ -143,6 +158,9 @@ mod tests {
     fn programs_are_found_on_the_path_or_from_the_working_folder() {
         assert!(check(&json!({"command": ["sleep", "1"]})).is_ok());
         assert!(check(&json!({"command": ["./sh"], "working_dir": "/bin"})).unwrap().program().unwrap().is_absolute());
+        // The server's own folder comes last: here that of this test.
+        let own = std::env::current_exe().unwrap();
+        assert!(check(&json!({"command": [own.file_name().unwrap().to_str().unwrap()]})).is_ok());
         assert_eq!(wrong(json!({"command": ["sleep", "1"], "env": {"PATH": "/no/such/folder"}})), ["command"]);
     }
 }

@@ -10,11 +10,14 @@ use std::{
 
 use rustix::process::{Pid, setpriority_pgrp};
 
-use super::{params::LocalParams, tree::stat};
+use super::{
+    params::{LocalParams, search_path},
+    tree::stat,
+};
 use crate::platform::{Handle, Launch, LogStream, Place, PlatformError, logs::Logs, variables};
 
 /// All that a worker inherits: enough to find programs and speak a language, none of the server's secrets.
-const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV"];
+const INHERITED: [&str; 6] = ["HOME", "USER", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV"];
 
 /// Runs the program of a replica whose files are in `folder`. The child outlives the server.
 ///
@@ -38,6 +41,7 @@ pub fn spawn(launch: &Launch, params: &LocalParams, folder: &Path) -> Result<(Ch
         .args(params.command.iter().skip(1))
         .env_clear()
         .envs(INHERITED.iter().filter_map(|name| env::var_os(name).map(|value| (name, value))))
+        .env("PATH", search_path())
         .envs(&params.env)
         .envs(launch.extra_env.iter().map(|(name, value)| (name, value)))
         .env(variables::REDIS_HOST, IpAddr::to_string(&launch.redis_host))

@@ -18,9 +18,14 @@ pub(super) fn find(name: &str) -> Option<Command> {
         "KEYS" => command(|call, a| reply(named(call, Some(&a[0]), None)), 1, 1),
         "SCAN" => command(scan, 1, MANY),
         "DBSIZE" => command(|call, _| reply(Reply::int(call.key_names().len())), 0, 0),
-        "FLUSHDB" | "FLUSHALL" => command(|_, _| Err(Fault::Refused("a job's queue cannot be flushed by a worker".to_owned())), 0, MANY),
+        "FLUSHDB" => command(|_, _| Err(never_flushed("FLUSHDB")), 0, MANY),
+        "FLUSHALL" => command(|_, _| Err(never_flushed("FLUSHALL")), 0, MANY),
         _ => None,
     }
+}
+
+fn never_flushed(command: &str) -> Fault {
+    Fault::Refused(format!("{command}: a job's queue cannot be flushed by a worker"))
 }
 
 fn delete(call: &mut Call<'_>, a: &[Bytes]) -> Run {

@@ -5,9 +5,16 @@ use bytes::Bytes;
 use super::{Call, Command, Fault, MANY, Run, command, int, reply, strings::lasting};
 use crate::queue::wire::Reply;
 
-/// What a known script does: all first check that the key's value is the caller's token.
+/// What a known script does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::queue) enum Recipe {
+    One(OnOne),
+    All(OnAll),
+}
+
+/// On one key, if its value is the caller's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::queue) enum OnOne {
     /// Deletes the key.
     Release,
     /// Sets the rest of its life, in units of so many milliseconds.
@@ -16,19 +23,48 @@ pub(in crate::queue) enum Recipe {
     Extend,
 }
 
+/// On several keys (node-redlock).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::queue) enum OnAll {
+    /// Sets all to the token for so many milliseconds, if none of them is there.
+    Acquire,
+    /// The same if all of them hold the token.
+    Extend,
+    /// Deletes those that hold the token.
+    Release,
+}
+
 /// Known scripts in their normal form: without white space, in lower case, with double quotes.
-const KNOWN: [(&str, Recipe); 6] = [
-    (r#"ifredis.call("get",keys[1])==argv[1]thenreturnredis.call("del",keys[1])elsereturn0end"#, Recipe::Release),
-    (r#"ifredis.call("get",keys[1])==argv[1]thenreturnredis.call("pexpire",keys[1],argv[2])elsereturn0end"#, Recipe::Renew(1)),
-    (r#"ifredis.call("get",keys[1])==argv[1]thenreturnredis.call("expire",keys[1],argv[2])elsereturn0end"#, Recipe::Renew(1000)),
-    (r#"localtoken=redis.call("get",keys[1])ifnottokenortoken~=argv[1]thenreturn0endredis.call("del",keys[1])return1"#, Recipe::Release),
+const KNOWN: [(&str, Recipe); 9] = [
+    (r#"ifredis.call("get",keys[1])==argv[1]thenreturnredis.call("del",keys[1])elsereturn0end"#, Recipe::One(OnOne::Release)),
+    (r#"ifredis.call("get",keys[1])==argv[1]thenreturnredis.call("pexpire",keys[1],argv[2])elsereturn0end"#, Recipe::One(OnOne::Renew(1))),
+    (
+        r#"ifredis.call("get",keys[1])==argv[1]thenreturnredis.call("expire",keys[1],argv[2])elsereturn0end"#,
+        Recipe::One(OnOne::Renew(1000)),
+    ),
+    (
+        r#"localtoken=redis.call("get",keys[1])ifnottokenortoken~=argv[1]thenreturn0endredis.call("del",keys[1])return1"#,
+        Recipe::One(OnOne::Release),
+    ),
     (
         r#"localtoken=redis.call("get",keys[1])ifnottokenortoken~=argv[1]thenreturn0endredis.call("pexpire",keys[1],argv[2])return1"#,
-        Recipe::Renew(1),
+        Recipe::One(OnOne::Renew(1)),
     ),
     (
         r#"localtoken=redis.call("get",keys[1])ifnottokenortoken~=argv[1]thenreturn0endlocalexpiration=redis.call("pttl",keys[1])ifnotexpirationthenexpiration=0endifexpiration<0thenreturn0endlocalnewttl=argv[2]ifargv[3]=="0"thennewttl=argv[2]+expirationendredis.call("pexpire",keys[1],newttl)return1"#,
-        Recipe::Extend,
+        Recipe::One(OnOne::Extend),
+    ),
+    (
+        r#"fori,keyinipairs(keys)doifredis.call("exists",key)==1thenreturn0endendfori,keyinipairs(keys)doredis.call("set",key,argv[1],"px",argv[2])endreturn#keys"#,
+        Recipe::All(OnAll::Acquire),
+    ),
+    (
+        r#"fori,keyinipairs(keys)doifredis.call("get",key)~=argv[1]thenreturn0endendfori,keyinipairs(keys)doredis.call("set",key,argv[1],"px",argv[2])endreturn#keys"#,
+        Recipe::All(OnAll::Extend),
+    ),
+    (
+        r#"localcount=0fori,keyinipairs(keys)doifredis.call("get",key)==argv[1]thenredis.pcall("del",key)count=count+1endendreturncount"#,
+        Recipe::All(OnAll::Release),
     ),
 ];
 
@@ -52,7 +88,7 @@ fn recognise(body: &[u8]) -> Result<Recipe, Fault> {
     let found = KNOWN.iter().find(|(known, _)| *known == normal);
     found.map(|(_, recipe)| *recipe).ok_or_else(|| {
         Fault::Refused(
-            "the embedded queue runs no scripts but the lock recipes of common clients (release, extend and renew \
+            "EVAL of this script: the embedded queue runs no scripts but the lock recipes of common clients (release, extend and renew \
              a key that holds the caller's token); use the redis backend for more"
                 .to_owned(),
         )
@@ -100,11 +136,51 @@ fn script(call: &mut Call<'_>, a: &[Bytes]) -> Run {
 }
 
 fn run(call: &mut Call<'_>, recipe: Recipe, a: &[Bytes]) -> Run {
+    match recipe {
+        Recipe::One(recipe) => on_one(call, recipe, a),
+        Recipe::All(recipe) => on_all(call, recipe, a),
+    }
+}
+
+/// Several keys, a token, and for how many milliseconds.
+fn on_all(call: &mut Call<'_>, recipe: OnAll, a: &[Bytes]) -> Run {
+    let count = a.first().map(int).transpose()?.and_then(|count| usize::try_from(count).ok());
+    let parts = count.and_then(|count| a[1..].split_at_checked(count));
+    let Some((keys, [token, rest @ ..])) = parts else {
+        return Err(Fault::Refused("EVAL: a lock script needs its keys and the caller's token".to_owned()));
+    };
+    if recipe == OnAll::Release {
+        let mut gone = 0;
+        for key in keys {
+            if call.text(key)?.as_ref() == Some(token) {
+                call.state.keys.remove(key, &mut call.state.changes);
+                gone += 1;
+            }
+        }
+        return reply(Reply::Int(gone));
+    }
+    for key in keys {
+        let free = match recipe {
+            OnAll::Acquire => call.state.keys.get(key, call.now, &mut call.state.changes).is_none(),
+            _ => call.text(key)?.as_ref() == Some(token),
+        };
+        if !free {
+            return reply(Reply::Int(0));
+        }
+    }
+    let ends_at = lasting(call.now, rest.first().ok_or(Fault::Syntax)?, 1, "set")?;
+    for key in keys {
+        call.put(key, token, Some(ends_at))?;
+    }
+    reply(Reply::int(keys.len()))
+}
+
+fn on_one(call: &mut Call<'_>, recipe: OnOne, a: &[Bytes]) -> Run {
     let [keys, key, token, rest @ ..] = a else {
-        return Err(Fault::Refused("a lock script needs one key and the caller's token".to_owned()));
+        return Err(Fault::Refused("EVAL: a lock script needs one key and the caller's token".to_owned()));
     };
     if int(keys)? != 1 {
-        return Err(Fault::Refused("a lock script has exactly one key".to_owned()));
+        return Err(Fault::Refused("EVAL: a lock script has exactly one key".to_owned()));
     }
     if call.text(key)?.as_ref() != Some(token) {
         return reply(Reply::Int(0));
@@ -112,12 +188,12 @@ fn run(call: &mut Call<'_>, recipe: Recipe, a: &[Bytes]) -> Run {
     let (now, argument) = (call.now, rest.first().ok_or(Fault::Syntax));
     let end = call.state.keys.get(key, now, &mut call.state.changes).and_then(|entry| entry.ends_at);
     let ends_at = match recipe {
-        Recipe::Release => {
+        OnOne::Release => {
             call.state.keys.remove(key, &mut call.state.changes);
             return reply(Reply::Int(1));
         }
-        Recipe::Renew(unit) => lasting(now, argument?, unit, "pexpire")?,
-        Recipe::Extend => match end {
+        OnOne::Renew(unit) => lasting(now, argument?, unit, "pexpire")?,
+        OnOne::Extend => match end {
             // A key without an end cannot be extended.
             None => return reply(Reply::Int(0)),
             Some(end) if rest.get(1).is_some_and(|replace| replace.as_ref() == b"0") => lasting(end, argument?, 1, "pexpire")?,

@@ -38,7 +38,7 @@ impl Call<'_> {
         Ok(self.state.keys.text(key, self.now, &mut self.state.changes)?)
     }
 
-    fn put(&mut self, key: &[u8], text: &[u8], ends_at: Option<i64>) -> Result<(), Fault> {
+    pub(super) fn put(&mut self, key: &[u8], text: &[u8], ends_at: Option<i64>) -> Result<(), Fault> {
         if is_view(key) {
             return Err(Fault::Refused("this key belongs to the job".to_owned()));
         }

@@ -72,9 +72,36 @@ async fn lock_recipes_run_and_other_scripts_are_refused() {
     assert_eq!(release.key("lock").arg("theirs").invoke_async::<i64>(&mut worker.redis).await.unwrap(), 0);
     assert_eq!(release.key("lock").arg("mine").invoke_async::<i64>(&mut worker.redis).await.unwrap(), 1);
     assert_eq!(worker.say::<i64>("EXISTS lock").await, 0);
+    let acquire = redis::Script::new(
+        r#"-- Return 0 if an entry already exists.
+           for i, key in ipairs(KEYS) do
+             if redis.call("exists", key) == 1 then
+               return 0
+             end
+           end
+           for i, key in ipairs(KEYS) do
+             redis.call("set", key, ARGV[1], "PX", ARGV[2])
+           end
+           return #KEYS"#,
+    );
+    let release = redis::Script::new(
+        r#"local count = 0
+           for i, key in ipairs(KEYS) do
+             if redis.call("get", key) == ARGV[1] then
+               redis.pcall("del", key)
+               count = count + 1
+             end
+           end
+           return count"#,
+    );
+    assert_eq!(acquire.key("one").key("two").arg("mine").arg(60_000).invoke_async::<i64>(&mut worker.redis).await.unwrap(), 2);
+    assert_eq!(acquire.key("one").key("two").arg("theirs").arg(60_000).invoke_async::<i64>(&mut worker.redis).await.unwrap(), 0);
+    assert!(worker.say::<i64>("PTTL two").await > 50_000);
+    assert_eq!(release.key("one").key("two").arg("theirs").invoke_async::<i64>(&mut worker.redis).await.unwrap(), 0);
+    assert_eq!(release.key("one").key("two").arg("mine").invoke_async::<i64>(&mut worker.redis).await.unwrap(), 2);
     let other = redis::Script::new("return redis.call('flushall')");
     let error = other.invoke_async::<_, i64>(&mut worker.redis).await.unwrap_err();
-    assert!(error.to_string().contains("lock recipes"), "{error}");
+    assert!(error.to_string().contains("EVAL") && error.to_string().contains("lock recipes"), "{error}");
 }
 
 #[tokio::test]
