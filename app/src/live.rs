@@ -104,10 +104,9 @@ impl JobLive {
 
     /// Builds something from all that charts need, without subscribing.
     pub fn with_facts<T>(&self, build: impl FnOnce(&Facts) -> T) -> T {
-        let (summary, series) = (self.summary.read_untracked(), self.series.read_untracked());
-        self.spec.with_value(|spec| {
-            build(&Facts { summary: &summary, spec, series: &series, now: self.now.get_untracked(), zone: self.zone.get_untracked() })
-        })
+        let (summary, series, marks) = (self.summary.read_untracked(), self.series.read_untracked(), self.marks.read_untracked());
+        let (now, zone) = (self.now.get_untracked(), self.zone.get_untracked());
+        self.spec.with_value(|spec| build(&Facts { summary: &summary, spec, series: &series, marks: &marks, now, zone }))
     }
 
     pub fn ended(&self) -> bool {

@@ -17,7 +17,7 @@ test("a job that is done is simulated again, as it was and otherwise", async ({ 
   const rows = page.getByRole("table").locator("tbody tr");
   await expect(rows).toHaveCount(2);
   await expect(rows.first()).toContainText("as it was");
-  await expect(page.locator(".what-if svg")).toHaveCount(2);
+  await expect(page.locator(".what-if[data-width=wide] svg")).toHaveCount(2);
 
   await page.getByLabel("Law").selectOption("pid");
   await page.getByRole("button", { name: "Choose this law" }).click();

@@ -256,5 +256,12 @@ async fn two_loops_on_one_actuator_are_joined_by_the_greatest() {
     let names: Vec<&str> = detail["series"].as_array().unwrap().iter().filter_map(|series| series["name"].as_str()).collect();
     assert!(names.contains(&"wish.down") && names.contains(&"wish.up"), "{names:?}");
     assert_eq!(detail["summary"]["replicas"]["wanted"], 2, "one loop holds what the other would give up: {}", detail["summary"]);
+    // Each is named where its line is told: in the file of figures and in the picture.
+    let figures = String::from_utf8(server.bytes(&format!("/jobs/{job}/series.csv?chart=replicas")).await).unwrap();
+    assert!(figures.contains(",wish.down,") && figures.contains(",wish.up,"), "{figures}");
+    let picture = String::from_utf8(server.bytes(&format!("/jobs/{job}/chart/replicas.svg?title=true")).await).unwrap();
+    assert!(picture.contains(">wish of down<") && picture.contains(">wish of up<"), "{picture}");
+    let figures = String::from_utf8(server.bytes(&format!("/jobs/{job}/series.csv?chart=progress")).await).unwrap();
+    assert!(figures.contains(",done,") && figures.contains(",plan,"), "{figures}");
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
 }

@@ -17,7 +17,7 @@ pub struct WhatIfPage {
     pub courses: Vec<Course>,
     /// Why there are none.
     pub trouble: Option<String>,
-    /// Progress and replicas of all courses over each other: SVG in the page's own colours.
+    /// Progress and replicas of all courses over each other, for wide and for narrow windows: SVG in the page's own colours.
     pub pictures: Vec<String>,
 }
 

@@ -4,12 +4,15 @@ use control::live::JobSummary;
 
 use super::{
     kinds::SeriesMap,
-    model::{Layer, Shape},
+    model::{EVEN, Layer, Shape},
     palette::Ink,
 };
 
 /// An older forecast is not the newest: its loop has ended or sees nothing.
 const STALE_MS: i64 = 60_000;
+
+/// How much of its ink the fan has.
+pub const FAN_ALPHA: f64 = 0.18;
 
 /// A finish band: moments in milliseconds since 1970, and the probability of being in time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,13 +28,18 @@ pub fn band(summary: &JobSummary, series: &SeriesMap, now: i64) -> Option<Band> 
     if summary.phase.ended() {
         return None;
     }
-    let name = series.keys().find_map(|name| name.strip_prefix("finish.")?.strip_suffix(".p50"))?;
+    let name = forecaster(series)?;
     let moment = |quantile: &str| {
         let point = series.get(&format!("finish.{name}.{quantile}"))?.last()?;
         (now - point.at <= STALE_MS && point.last.is_finite()).then(|| point.at + (point.last * 1000.0) as i64)
     };
     let p_meet = series.get(&format!("term.{name}.p_meet")).and_then(|points| points.last()).map(|point| point.last);
     Some(Band { p5: moment("p5")?, p50: moment("p50")?, p95: moment("p95")?, p_meet })
+}
+
+/// The first loop that foretells.
+pub fn forecaster(series: &SeriesMap) -> Option<&str> {
+    series.keys().find_map(|name| name.strip_prefix("finish.")?.strip_suffix(".p50"))
 }
 
 /// The fan from what is done now to the end of all items, with its likeliest line.
@@ -43,10 +51,10 @@ pub fn fan(summary: &JobSummary, band: Band, now: i64) -> [Layer; 2] {
     let at_early = done + (total - done) * (early - now) as f64 / (late - now) as f64;
     let area = Layer {
         ink: Ink::Done,
-        shape: Shape::Area { base: vec![start, (early, at_early), (late, total)], alpha: 0.18 },
+        shape: Shape::Area { base: vec![start, (early, at_early), (late, total)], alpha: FAN_ALPHA },
         points: vec![start, (early, total), (late, total)],
     };
-    let line = Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dashed: true }, points: vec![start, (band.p50.max(now), total)] };
+    let line = Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dash: EVEN }, points: vec![start, (band.p50.max(now), total)] };
     [area, line]
 }
 

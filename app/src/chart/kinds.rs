@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use control::{
-    job::JobSpec,
-    live::{JobDetail, JobSummary, Point, Series},
+    job::{JobSpec, LoopSpec},
+    live::{JobDetail, JobSummary, Mark, Point, Series},
 };
 
 use super::{
     forecast,
-    model::{Axis, Chart, Layer, Shape, Span, line, steps, time_ticks, value_at},
+    legend::wish_look,
+    marks::worth_showing,
+    model::{Axis, Chart, EVEN, Layer, Shape, Span, WHOLE, line, steps, time_label, time_ticks, value_at},
     palette::Ink,
 };
 use crate::ui::words;
@@ -51,42 +53,12 @@ impl ChartKind {
         }
     }
 
-    /// What the lines are: ink, look (`line`, `dash`, `box`) and words.
-    pub fn legend(self) -> &'static [(Ink, &'static str, &'static str)] {
-        match self {
-            Self::Progress => &[
-                (Ink::Done, "line", "done"),
-                (Ink::Done, "box", "finish, 90 in 100"),
-                (Ink::Plan, "dash", "even pace"),
-                (Ink::Deadline, "line", "deadline"),
-            ],
-            Self::Replicas => &[
-                (Ink::Label, "line", "wanted"),
-                (Ink::Running, "box", "running"),
-                (Ink::Starting, "box", "starting"),
-                (Ink::Draining, "box", "draining"),
-            ],
-            Self::Cpu => &[(Ink::Cpu, "line", "cores a replica, mean")],
-            Self::Error => &[(Ink::Done, "line", "done − even pace, negative is late")],
-        }
-    }
-
     /// CSS pixels.
     pub fn height(self) -> u32 {
         match self {
             Self::Progress => 196,
             Self::Replicas => 92,
             Self::Cpu | Self::Error => 80,
-        }
-    }
-
-    /// The series that the crosshair and the table read, with their words.
-    pub fn columns(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Progress => &[("done", "done")],
-            Self::Replicas => &[("wanted", "wanted"), ("running", "running"), ("starting", "starting"), ("draining", "draining")],
-            Self::Cpu => &[("cpu", "CPU")],
-            Self::Error => &[("progress_error", "error")],
         }
     }
 
@@ -105,6 +77,8 @@ pub struct Facts<'a> {
     pub summary: &'a JobSummary,
     pub spec: &'a JobSpec,
     pub series: &'a SeriesMap,
+    /// Oldest first.
+    pub marks: &'a [Mark],
     /// Milliseconds since 1970.
     pub now: i64,
     /// Minutes east of UTC for the labels.
@@ -116,10 +90,20 @@ pub fn by_name(series: &[Series]) -> SeriesMap {
     series.iter().map(|one| (one.name.clone(), one.points.clone())).collect()
 }
 
-/// A chart straight from the stored detail, for exports.
-pub fn of_detail(kind: ChartKind, detail: &JobDetail, now: i64, zone: i32) -> Chart {
-    let series = by_name(&detail.series);
-    build(kind, &Facts { summary: &detail.summary, spec: &detail.spec, series: &series, now, zone })
+impl<'a> Facts<'a> {
+    /// Straight from the stored detail, for exports.
+    pub fn of(detail: &'a JobDetail, series: &'a SeriesMap, now: i64, zone: i32) -> Self {
+        Self { summary: &detail.summary, spec: &detail.spec, series, marks: &detail.marks, now, zone }
+    }
+
+    pub fn wishers(&self) -> &'a [LoopSpec] {
+        wishers(self.spec)
+    }
+}
+
+/// With several loops each one's wish is told, so that one sees which of them was followed.
+pub fn wishers(spec: &JobSpec) -> &[LoopSpec] {
+    if spec.loops.len() > 1 { &spec.loops } else { &[] }
 }
 
 /// The time axis: from submission to the deadline, or to what came after it.
@@ -139,12 +123,16 @@ pub fn build(kind: ChartKind, facts: &Facts) -> Chart {
         ChartKind::Cpu => cpu(facts),
         ChartKind::Error => error(facts, span),
     };
+    let finish = (kind == ChartKind::Progress).then(|| forecast::band(facts.summary, facts.series, facts.now)).flatten();
+    let time = |at: i64| time_label(span, at, facts.zone);
     Chart {
         span,
         axis,
         layers,
-        time_ticks: time_ticks(span, 8, facts.zone),
-        deadline: Some((facts.summary.deadline_at, words::clock_short(facts.summary.deadline_at, facts.zone))),
+        time_ticks: time_ticks(span, facts.zone),
+        deadline: Some((facts.summary.deadline_at, time(facts.summary.deadline_at))),
+        finish: finish.map(|band| (i64::midpoint(band.p5, band.p95), format!("{}–{}", time(band.p5), time(band.p95)))),
+        marks: facts.marks.iter().filter(|mark| worth_showing(mark)).map(|mark| (mark.at, mark.kind)).collect(),
         times_shown: kind == ChartKind::Progress,
     }
 }
@@ -160,11 +148,11 @@ fn until(facts: &Facts) -> i64 {
 fn progress(facts: &Facts, span: Span) -> (Axis, Vec<Layer>) {
     let total = facts.summary.items.total.max(1) as f64;
     let pace = vec![(facts.summary.submitted_at, 0.0), (facts.summary.deadline_at, total)];
-    let mut layers = vec![Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: pace }];
+    let mut layers = vec![Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dash: EVEN }, points: pace }];
     if let Some(band) = forecast::band(facts.summary, facts.series, facts.now) {
         layers.extend(forecast::fan(facts.summary, band, facts.now).map(|layer| layer.until(span.to)));
     }
-    layers.push(Layer { ink: Ink::Done, shape: Shape::Line { width: 2, dashed: false }, points: line(points(facts, "done")) });
+    layers.push(Layer { ink: Ink::Done, shape: Shape::Line { width: 2, dash: WHOLE }, points: line(points(facts, "done")) });
     (Axis::covering(0.0, total, 4, words::compact), layers)
 }
 
@@ -189,22 +177,20 @@ fn replicas(facts: &Facts) -> (Axis, Vec<Layer>) {
         area(Ink::Running, 0.30, &running, &ground),
         area(Ink::Starting, 0.80, &starting, &running),
         area(Ink::Draining, 0.75, &draining, &starting),
-        Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: vec![(whole.from, max), (whole.to, max)] },
+        Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dash: EVEN }, points: vec![(whole.from, max), (whole.to, max)] },
     ];
-    // With several loops each one's wish is drawn, so that one sees which of them was followed.
-    if facts.spec.loops.len() > 1 {
-        for one in &facts.spec.loops {
-            let wish = line(points(facts, &format!("wish.{}", one.name)));
-            layers.push(Layer {
-                ink: Ink::Wish,
-                shape: Shape::Line { width: 1, dashed: true },
-                points: wish.into_iter().map(|(at, value)| (at, value.clamp(0.0, max * 1.2))).collect(),
-            });
-        }
+    for (place, one) in facts.wishers().iter().enumerate() {
+        let (ink, dash) = wish_look(place);
+        let wish = line(points(facts, &format!("wish.{}", one.name)));
+        layers.push(Layer {
+            ink,
+            shape: Shape::Line { width: 1, dash },
+            points: wish.into_iter().map(|(at, value)| (at, value.clamp(0.0, max * 1.2))).collect(),
+        });
     }
     layers.push(Layer {
         ink: Ink::Label,
-        shape: Shape::Line { width: 1, dashed: false },
+        shape: Shape::Line { width: 1, dash: WHOLE },
         points: steps(&line(points(facts, "wanted")), until),
     });
     let top = draining.iter().map(|p| p.1).fold(max, f64::max);
@@ -220,7 +206,7 @@ fn cpu(facts: &Facts) -> (Axis, Vec<Layer>) {
     let layers = vec![
         Layer { ink: Ink::Cpu, shape: Shape::Area { base: band(|p| p.min), alpha: 0.25 }, points: band(|p| p.max) },
         Layer { ink: Ink::Cpu, shape: Shape::Area { base: band(|_| 0.0), alpha: 0.10 }, points: line(seen) },
-        Layer { ink: Ink::Cpu, shape: Shape::Line { width: 1, dashed: false }, points: line(seen) },
+        Layer { ink: Ink::Cpu, shape: Shape::Line { width: 1, dash: WHOLE }, points: line(seen) },
     ];
     (Axis::covering(0.0, top, 2, |value| ChartKind::Cpu.label(value)), layers)
 }
@@ -230,24 +216,104 @@ fn error(facts: &Facts, span: Span) -> (Axis, Vec<Layer>) {
     let low = seen.iter().map(|p| p.min).fold(-0.05, f64::min);
     let high = seen.iter().map(|p| p.max).fold(0.05, f64::max);
     let layers = vec![
-        Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dashed: true }, points: vec![(span.from, 0.0), (span.to, 0.0)] },
-        Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dashed: false }, points: line(seen) },
+        Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dash: EVEN }, points: vec![(span.from, 0.0), (span.to, 0.0)] },
+        Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dash: WHOLE }, points: line(seen) },
     ];
     (Axis::covering(low, high, 2, |value| ChartKind::Error.label(value)), layers)
 }
 
-/// Everything at one moment, for the crosshair: `17:31:05 · done 1 020 · …`.
-pub fn readout(series: &SeriesMap, at: i64, zone: i32) -> String {
-    let mut said = vec![words::clock(at, zone)];
-    for kind in ChartKind::ALL {
-        for (name, label) in kind.columns() {
-            let Some(value) = series.get(*name).and_then(|points| value_at(points, at)) else { continue };
-            // Nothing starting or draining is the usual case and needs no words.
-            if matches!(*name, "starting" | "draining") && value == 0.0 {
-                continue;
-            }
-            said.push(format!("{label} {}", kind.label(value)));
-        }
+#[cfg(test)]
+pub mod tests {
+    use control::{
+        job::{Bounds, Objective, Order, Phase, QueueSpec, Workload},
+        live::MarkKind,
+        plugin::PluginSpec,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::job::verdict::tests::job;
+
+    /// A minute of a job of 100 items, submitted at 0 and due after two minutes.
+    fn minute(loops: &[&str], named: &[(&str, fn(f64) -> f64)], check: impl FnOnce(&Facts)) {
+        let one = |name: &&str| LoopSpec {
+            name: (*name).to_owned(),
+            controller: PluginSpec::new("pid", json!({})),
+            metric: "progress_error".to_owned(),
+            actuator: PluginSpec::new("replicas", json!({})),
+            interval_s: 1.0,
+        };
+        let spec = JobSpec {
+            name: "minute".to_owned(),
+            platform: PluginSpec::new("local", json!({})),
+            workload: Workload::Inline { items: "a".to_owned() },
+            objective: Objective::within(120.0),
+            replicas: Bounds { min: 1, max: 4, initial: 2 },
+            monitors: Vec::new(),
+            loops: loops.iter().map(one).collect(),
+            queue: QueueSpec { max_attempts: 3, order: Order::Fifo },
+        };
+        let points = |value: fn(f64) -> f64| {
+            let point = |second: i64, last: f64| Point { at: second * 1000, min: last, max: last, last };
+            (0..=60).map(|second| point(second, value(second as f64))).collect::<Vec<_>>()
+        };
+        let series = named.iter().map(|(name, value)| ((*name).to_owned(), points(*value))).collect();
+        let mut summary = job(Phase::Running, 60, 0);
+        (summary.submitted_at, summary.deadline_at, summary.items.total) = (0, 120_000, 100);
+        let mark = |at: i64, kind: MarkKind| Mark { at, kind, text: "so".to_owned(), loop_name: None, decision: None };
+        let marks = [mark(10_000, MarkKind::Tuned), mark(20_000, MarkKind::Info), mark(40_000, MarkKind::Failure)];
+        check(&Facts { summary: &summary, spec: &spec, series: &series, marks: &marks, now: 60_000, zone: 0 });
     }
-    said.join(" · ")
+
+    const PLAIN: [(&str, fn(f64) -> f64); 4] = [("done", |s| s), ("wanted", |_| 3.0), ("running", |_| 3.0), ("starting", |_| 0.0)];
+
+    /// One loop that foretells nothing.
+    pub fn one_job(check: impl FnOnce(&Facts)) {
+        minute(&["pace"], &PLAIN, check);
+    }
+
+    /// Two loops, one of which foretells.
+    pub fn two_loops(check: impl FnOnce(&Facts)) {
+        let more: [(&str, fn(f64) -> f64); 5] = [
+            ("wish.pace", |_| 3.0),
+            ("wish.cost", |_| 2.0),
+            ("finish.pace.p5", |_| 50.0),
+            ("finish.pace.p50", |_| 60.0),
+            ("finish.pace.p95", |_| 80.0),
+        ];
+        minute(&["pace", "cost"], &[&PLAIN[..], &more].concat(), check);
+    }
+
+    #[test]
+    fn every_chart_has_the_marks_worth_showing() {
+        one_job(|facts| {
+            for kind in ChartKind::ALL {
+                assert_eq!(build(kind, facts).marks, [(10_000, MarkKind::Tuned), (40_000, MarkKind::Failure)], "{kind:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn each_wish_is_drawn_as_the_legend_says() {
+        two_loops(|facts| {
+            let layers = build(ChartKind::Replicas, facts).layers;
+            for (place, wish) in [(0, 3.0), (1, 2.0)] {
+                let (ink, dash) = wish_look(place);
+                let shape = Shape::Line { width: 1, dash };
+                let drawn = layers.iter().find(|layer| layer.ink == ink && layer.shape == shape).expect("its line is there");
+                assert!(drawn.points.iter().all(|(_, value)| *value == wish));
+            }
+        });
+    }
+
+    #[test]
+    fn the_fan_says_when_it_ends_and_the_deadline_has_the_axis_seconds() {
+        two_loops(|facts| {
+            let chart = build(ChartKind::Progress, facts);
+            assert_eq!(chart.finish, Some((125_000, "00:01:50–00:02:20".to_owned())));
+            assert_eq!(chart.deadline, Some((120_000, "00:02:00".to_owned())));
+            assert_eq!(build(ChartKind::Cpu, facts).finish, None);
+        });
+        one_job(|facts| assert_eq!(build(ChartKind::Progress, facts).finish, None));
+    }
 }

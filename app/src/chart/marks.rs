@@ -83,7 +83,10 @@ pub fn Marks() -> impl IntoView {
     view! {
         <section class="chart marks">
             <div class="chart-head"><h2>"Decisions and events"</h2><div class="legend">{legend}</div></div>
-            <div class="marks-row">{each(shown, name, one)}</div>
+            <div class="marks-row">
+                <i class="due" style=move || left_of(span(&live.summary.read(), live.now.get()), live.summary.read().deadline_at)></i>
+                {each(shown, name, one)}
+            </div>
             <p class="mark-said" role="status">
                 {move || chosen.get().map(|mark| {
                     let (lead, rest) = sentence(&mark);

@@ -1,6 +1,6 @@
 //! What a chart shows, as plain data: axes with round ticks, lines, areas, steps. Pure.
 
-use control::live::Point;
+use control::live::{MarkKind, Point};
 
 use super::palette::Ink;
 
@@ -15,6 +15,10 @@ pub struct Chart {
     pub layers: Vec<Layer>,
     /// A line through all charts, milliseconds since 1970.
     pub deadline: Option<(i64, String)>,
+    /// The middle of the foretold finish, milliseconds since 1970, and its early and late end in words.
+    pub finish: Option<(i64, String)>,
+    /// Decisions, tunings and failures, oldest first, milliseconds since 1970.
+    pub marks: Vec<(i64, MarkKind)>,
     /// Only the topmost chart writes times under its axis.
     pub times_shown: bool,
 }
@@ -75,18 +79,29 @@ pub fn round_step(least: f64) -> f64 {
 /// Seconds between labelled moments, all of them familiar from clocks.
 const TIME_STEPS_S: [i64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
 
-/// Round moments of a span in a zone `zone` minutes east of UTC, at most `most` of them.
-pub fn time_ticks(span: Span, most: i64, zone: i32) -> Vec<(i64, String)> {
+/// Labelled moments of a time axis, at most.
+const TIME_TICKS: i64 = 8;
+
+fn time_step_s(span: Span) -> i64 {
     let length_s = (span.to - span.from) / 1000;
-    let step_s = TIME_STEPS_S.into_iter().find(|step| length_s / step <= most).unwrap_or(86_400 * (length_s / 86_400 / most + 1));
-    let step = step_s * 1000;
+    TIME_STEPS_S.into_iter().find(|step| length_s / step <= TIME_TICKS).unwrap_or(86_400 * (length_s / 86_400 / TIME_TICKS + 1))
+}
+
+/// A moment as the axis of this span writes it: with seconds where the axis has them.
+pub fn time_label(span: Span, at: i64, zone: i32) -> String {
+    if time_step_s(span) < 60 { crate::ui::words::clock(at, zone) } else { crate::ui::words::clock_short(at, zone) }
+}
+
+/// Round moments of a span in a zone `zone` minutes east of UTC.
+pub fn time_ticks(span: Span, zone: i32) -> Vec<(i64, String)> {
+    let step = time_step_s(span) * 1000;
     let shift = i64::from(zone) * 60_000;
     let first = (span.from + shift).div_euclid(step) * step - shift;
     (0..)
         .map(|n| first + n * step)
         .skip_while(|at| *at < span.from)
         .take_while(|at| *at <= span.to)
-        .map(|at| (at, if step_s < 60 { crate::ui::words::clock(at, zone) } else { crate::ui::words::clock_short(at, zone) }))
+        .map(|at| (at, time_label(span, at, zone)))
         .collect()
 }
 
@@ -99,11 +114,16 @@ pub struct Layer {
     pub points: Vec<(i64, f64)>,
 }
 
+/// Lengths of strokes and gaps in turn, CSS pixels; none for a whole line.
+pub type Dash = &'static [u8];
+pub const WHOLE: Dash = &[];
+pub const EVEN: Dash = &[4, 4];
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     Line {
         width: u32,
-        dashed: bool,
+        dash: Dash,
     },
     /// Filled down to these points, which go with the layer's own.
     Area {
@@ -156,10 +176,15 @@ pub fn steps(points: &[(i64, f64)], until: i64) -> Vec<(i64, f64)> {
     out
 }
 
-/// The value at a moment: that of the newest point not after it.
-pub fn value_at(points: &[Point], at: i64) -> Option<f64> {
+/// The newest point not after a moment.
+pub fn point_at(points: &[Point], at: i64) -> Option<&Point> {
     let after = points.partition_point(|p| p.at <= at);
-    points[..after].last().map(|p| p.last)
+    points[..after].last()
+}
+
+/// The value that held at a moment.
+pub fn value_at(points: &[Point], at: i64) -> Option<f64> {
+    point_at(points, at).map(|p| p.last)
 }
 
 /// Adds a point and keeps the buffer below `limit` by joining neighbours; minima and maxima survive.
@@ -198,8 +223,7 @@ mod tests {
 
     #[test]
     fn what_leaves_the_picture_keeps_its_slope() {
-        let line =
-            Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dashed: true }, points: vec![(0, 0.0), (100, 50.0), (300, 100.0)] };
+        let line = Layer { ink: Ink::Done, shape: Shape::Line { width: 1, dash: EVEN }, points: vec![(0, 0.0), (100, 50.0), (300, 100.0)] };
         assert_eq!(line.clone().until(200).points, [(0, 0.0), (100, 50.0), (200, 75.0)]);
         assert_eq!(line.clone().until(300).points, line.points);
         assert_eq!(line.clone().until(100).points, [(0, 0.0), (100, 50.0), (100, 50.0)]);
@@ -210,11 +234,13 @@ mod tests {
     #[test]
     fn time_ticks_are_round_in_the_readers_zone() {
         let hour = Span::new(3_600_000 * 10 + 61_000, 3_600_000 * 11);
-        let ticks = time_ticks(hour, 8, 0);
+        let ticks = time_ticks(hour, 0);
         assert_eq!(ticks.first().map(|t| t.1.as_str()), Some("10:10"));
         assert!(ticks.len() <= 9);
-        let india = time_ticks(hour, 2, 330);
+        let india = time_ticks(Span::new(0, 4 * 3_600_000), 330);
         assert!(india.iter().all(|t| t.1.ends_with(":00") || t.1.ends_with(":30")), "{india:?}");
+        assert_eq!(time_label(hour, hour.to, 0), "11:00");
+        assert_eq!(time_label(Span::new(0, 60_000), 59_000, 0), "00:00:59", "an axis of a minute has seconds");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use plotters::prelude::SVGBackend;
 
 use super::{
     drawing::{Surface, drawing},
-    kinds::ChartKind,
+    kinds::{ChartKind, Facts, build},
+    legend::{Swatch, legend},
     model::Chart,
     paint::paint,
     palette::{Ink, Palette, hex},
@@ -75,38 +76,61 @@ pub fn svg(chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
     out
 }
 
-/// The same chart with a title and a legend above it, as it stands in a report.
-pub fn titled(kind: ChartKind, job: &str, chart: &Chart, (width, height): (u32, u32), theme: Theme) -> String {
-    const HEAD: u32 = 28;
+/// Usual widths of letters, CSS pixels: text cannot be measured here.
+const LETTER: f64 = 6.5;
+const TITLE_LETTER: f64 = 7.0;
+
+/// A job's chart with a title and a legend above it, as it stands in a report.
+pub fn titled(kind: ChartKind, facts: &Facts, width: u32, theme: Theme) -> String {
     /// Alone it has no chart above it that says the times.
-    const TIMES: u32 = 12;
-    let height = if chart.times_shown { height } else { height + TIMES };
-    let chart = &Chart { times_shown: true, ..chart.clone() };
+    const TIMES: u32 = 24;
+    const ROW: u32 = 18;
+    let chart = build(kind, facts);
+    let height = if chart.times_shown { kind.height() } else { kind.height() + TIMES };
+    let chart = Chart { times_shown: true, ..chart };
     let palette = if theme == Theme::Dark { Palette::dark() } else { Palette::light() };
     let ink = |ink: Ink| hex(palette.of(ink));
-    let escaped = job.replace('&', "&amp;").replace('<', "&lt;");
-    let mut head = format!("<text y=\"15\" font-weight=\"600\" fill=\"{}\">{}: {escaped}</text>", ink(Ink::Label), kind.title());
-    // From the right, by the usual width of a letter: text cannot be measured here.
+    let title = format!("{}: {}", kind.title(), facts.summary.name);
+    let entries = legend(kind, facts);
+    let length = |words: &str| LETTER * words.chars().count() as f64;
+    let needed: f64 = entries.iter().map(|entry| length(&entry.words) + SAMPLE).sum();
+    // Beside the title where there is room, else below it.
+    let row = if TITLE_LETTER * title.chars().count() as f64 + needed <= f64::from(width) { 0 } else { ROW };
+    let mut head = format!("<text y=\"15\" font-weight=\"600\" fill=\"{}\">{}</text>", ink(Ink::Label), escaped(&title));
     let mut right = f64::from(width);
-    for (color, look, words) in kind.legend().iter().rev() {
-        right -= 6.5 * words.chars().count() as f64;
-        let dash = if *look == "dash" { " stroke-dasharray=\"4\"" } else { "" };
-        let thick = if *look == "box" { 10 } else { 2 };
+    for entry in entries.iter().rev() {
+        right -= length(&entry.words);
+        let (thick, more) = match entry.swatch {
+            Swatch::Line([]) => (2, String::new()),
+            Swatch::Line(dash) => (2, format!(" stroke-dasharray=\"{}\"", dash.iter().map(u8::to_string).collect::<Vec<_>>().join(" "))),
+            Swatch::Area(alpha) => (10, format!(" stroke-opacity=\"{alpha}\"")),
+        };
         let _ = write!(
             head,
-            "<text x=\"{right:.0}\" y=\"15\" fill=\"{}\">{words}</text><path d=\"M{:.0} 11h14\" stroke=\"{}\" stroke-width=\"{thick}\"{dash}/>",
+            "<text x=\"{right:.0}\" y=\"{}\" fill=\"{}\">{}</text><path d=\"M{:.0} {}h22\" stroke=\"{}\" stroke-width=\"{thick}\"{more}/>",
+            15 + row,
             ink(Ink::Label),
-            right - 20.0,
-            ink(*color)
+            escaped(&entry.words),
+            right - 28.0,
+            11 + row,
+            ink(entry.ink)
         );
-        right -= 36.0;
+        right -= SAMPLE;
     }
-    let inner = svg(chart, (width, height), theme).replacen("<svg ", &format!("<svg y=\"{HEAD}\" "), 1);
-    let whole = height + HEAD;
+    let top = 28 + row;
+    let inner = svg(&chart, (width, height), theme).replacen("<svg ", &format!("<svg y=\"{top}\" "), 1);
+    let whole = height + top;
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{whole}\" font-family=\"Inter, system-ui, sans-serif\" \
          font-size=\"12\">\n{head}\n{inner}</svg>\n"
     )
+}
+
+/// Room for the line or area before an entry of the legend, CSS pixels.
+const SAMPLE: f64 = 44.0;
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn declared(palette: &Palette) -> String {
@@ -119,4 +143,36 @@ fn named(body: &str, palette: &Palette) -> String {
         let variable = format!("var({})", ink.token());
         text.replace(&color.to_uppercase(), &variable).replace(&color, &variable)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::kinds::tests::two_loops;
+
+    #[test]
+    fn a_report_names_each_loop_and_draws_its_dashes() {
+        two_loops(|facts| {
+            let wide = titled(ChartKind::Replicas, facts, 980, Theme::Light);
+            for said in [">wish of pace<", ">wish of cost<", "stroke-dasharray=\"8 3\"", "stroke-dasharray=\"2 3\""] {
+                assert!(wide.contains(said), "{said}: {wide}");
+            }
+            // Where there is no room beside the title, the legend goes below it.
+            assert!(wide.contains("y=\"15\" fill=\"#566070\">wanted"));
+            assert!(titled(ChartKind::Replicas, facts, 600, Theme::Light).contains("y=\"33\" fill=\"#566070\">wanted"));
+        });
+    }
+
+    #[test]
+    fn the_first_paint_has_marks_and_the_ends_of_the_fan() {
+        two_loops(|facts| {
+            let palette = Palette::light();
+            for kind in ChartKind::ALL {
+                let drawn = svg(&build(kind, facts), (980, kind.height()), Theme::Light);
+                let filled = |ink: Ink| drawn.matches(&format!("fill=\"{}\"", hex(palette.of(ink)).to_uppercase())).count();
+                assert!(drawn.contains("<polygon") && filled(Ink::Done) > 0, "{kind:?}: {drawn}");
+                assert_eq!(drawn.contains("00:01:50–00:02:20"), kind == ChartKind::Progress);
+            }
+        });
+    }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::kinds::ChartKind;
+use super::{columns::columns, kinds::ChartKind};
 use crate::{
     live::JobLive,
     ui::{erase::Erase, words},
@@ -23,7 +23,7 @@ pub fn ChartTable(kind: ChartKind) -> impl IntoView {
         }
         rows(live, kind)
     });
-    let head: Vec<_> = kind.columns().iter().map(|(_, label)| view! { <th scope="col" class="num">{*label}</th> }.erase()).collect();
+    let head = Memo::new(move |_| rows.read().0.clone());
     let id = live.id.get_value();
     let file = move |end: &str| format!("{id}-{}.{end}", kind.word());
     let csv = format!("/jobs/{}/series.csv?chart={}", live.id.get_value(), kind.word());
@@ -39,9 +39,11 @@ pub fn ChartTable(kind: ChartKind) -> impl IntoView {
             <div class="scroll">
                 <table>
                     <caption class="hidden">{format!("{}, newest first", kind.title())}</caption>
-                    <thead><tr><th scope="col">"Time"</th>{head}</tr></thead>
+                    <thead><tr><th scope="col">"Time"</th>{move || head.get().into_iter().map(|label| {
+                        view! { <th scope="col" class="num">{label}</th> }.erase()
+                    }).collect::<Vec<_>>()}</tr></thead>
                     <tbody>
-                        {move || rows.get().into_iter().map(|row| {
+                        {move || rows.get().1.into_iter().map(|row| {
                             let cells: Vec<_> = row.1.into_iter().map(|cell| view! { <td class="num">{cell}</td> }.erase()).collect();
                             view! { <tr><td>{row.0}</td>{cells}</tr> }.erase()
                         }).collect::<Vec<_>>()}
@@ -53,23 +55,19 @@ pub fn ChartTable(kind: ChartKind) -> impl IntoView {
     .erase()
 }
 
-fn rows(live: JobLive, kind: ChartKind) -> Vec<(String, Vec<String>)> {
-    let series = live.series.read_untracked();
-    let zone = live.zone.get_untracked();
-    let columns = kind.columns();
-    let Some(lead) = columns.first().and_then(|(name, _)| series.get(*name)) else { return Vec::new() };
-    lead.iter()
-        .rev()
-        .take(ROWS)
-        .map(|point| {
-            let cells = columns
-                .iter()
-                .map(|(name, _)| {
-                    let value = series.get(*name).and_then(|points| super::model::value_at(points, point.at));
-                    value.map_or_else(|| "–".to_owned(), |value| kind.label(value))
-                })
-                .collect();
-            (words::clock(point.at, zone), cells)
-        })
-        .collect()
+/// The words above the columns, and the rows: a time with its cells.
+type Rows = (Vec<String>, Vec<(String, Vec<String>)>);
+
+fn rows(live: JobLive, kind: ChartKind) -> Rows {
+    live.with_facts(|facts| {
+        let columns = columns(kind, facts.spec, facts.series);
+        let lead = columns.first().and_then(|lead| facts.series.get(&lead.series)).map_or(&[][..], Vec::as_slice);
+        let cell = |said: Option<String>| said.unwrap_or_else(|| "–".to_owned());
+        let rows = lead.iter().rev().take(ROWS).map(|point| {
+            let cells = columns.iter().map(|column| cell(column.says(kind, facts, point.at))).collect();
+            (words::clock(point.at, facts.zone), cells)
+        });
+        let rows = rows.collect();
+        (columns.into_iter().map(|column| column.label).collect(), rows)
+    })
 }

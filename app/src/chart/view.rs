@@ -5,8 +5,10 @@ use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 
 use super::{
+    columns::{columns, readout},
     drawing::{LEFT, RIGHT, Stroke, Surface, drawing},
-    kinds::{ChartKind, build, readout, span},
+    kinds::{ChartKind, build, span},
+    legend::{Entry, Swatch, legend},
     model::Span,
     paint::paint,
     palette::{INKS, Palette},
@@ -51,14 +53,12 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
     let live: JobLive = expect_context();
     let canvas = NodeRef::<html::Canvas>::new();
     let painted = repaint(live, kind, canvas);
-    let legend: Vec<_> = kind
-        .legend()
-        .iter()
-        .map(|(ink, look, words)| {
-            let color = format!("color:var({})", ink.token());
-            view! { <span class="legend-entry"><i data-look=*look style=color aria-hidden="true"></i>{*words}</span> }.erase()
-        })
-        .collect();
+    // Anew only when it says something else.
+    let legend = Memo::new(move |_| {
+        live.now.track();
+        live.series.track();
+        live.with_facts(|facts| legend(kind, facts))
+    });
     let first = move |width: u32| format!("/jobs/{}/chart/{}.svg?width={width}", live.id.get_value(), kind.word());
     let widths: Vec<_> = FIRST_WIDTHS
         .into_iter()
@@ -68,7 +68,7 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
         <section class="chart" data-kind=kind.word()>
             <div class="chart-head">
                 <h2>{kind.title()}</h2>
-                <div class="legend">{legend}</div>
+                <div class="legend">{move || legend.get().into_iter().map(legend_entry).collect::<Vec<_>>()}</div>
             </div>
             <Plot kind live>
                 <picture hidden=move || painted.get()>
@@ -81,6 +81,12 @@ pub fn ChartView(kind: ChartKind) -> impl IntoView {
         </section>
     }
     .erase()
+}
+
+fn legend_entry(entry: Entry) -> AnyView {
+    let look = if matches!(entry.swatch, Swatch::Area(_)) { "box" } else { "line" };
+    let style = format!("color:var({});{}", entry.ink.token(), entry.swatch.css());
+    view! { <span class="legend-entry"><i data-look=look style=style aria-hidden="true"></i>{entry.words}</span> }.erase()
 }
 
 /// The focusable plot: pointer and arrow keys move the crosshair of all charts.
@@ -124,12 +130,11 @@ fn Plot(kind: ChartKind, live: JobLive, children: Children) -> impl IntoView {
 
 /// The newest values in words.
 fn aria(live: JobLive, kind: ChartKind) -> String {
-    let series = live.series.read();
-    let values: Vec<String> = kind
-        .columns()
-        .iter()
-        .filter_map(|(name, label)| Some(format!("{label} {}", kind.label(series.get(*name)?.last()?.last))))
-        .collect();
+    live.series.track();
+    let values: Vec<String> = live.with_facts(|facts| {
+        let said = columns(kind, facts.spec, facts.series).into_iter();
+        said.filter_map(|column| Some(format!("{} {}", column.label, column.says(kind, facts, facts.now)?))).collect()
+    });
     let said = if values.is_empty() { "nothing measured yet".to_owned() } else { values.join(", ") };
     format!("{} chart: {said}. Arrow keys move the crosshair.", kind.title())
 }
@@ -141,7 +146,9 @@ pub fn Readout() -> impl IntoView {
     let Cursor(cursor) = expect_context();
     let said = move || {
         let at = cursor.get().unwrap_or_else(|| live.summary.read().ended_at.unwrap_or_else(|| live.now.get()));
-        readout(&live.series.read(), at, live.zone.get())
+        live.series.track();
+        live.zone.track();
+        live.with_facts(|facts| readout(facts, at))
     };
     view! { <p class="readout" role="status" aria-live=move || if cursor.get().is_some() { "polite" } else { "off" }>{said}</p> }.erase()
 }
@@ -204,8 +211,9 @@ fn draw(live: JobLive, kind: ChartKind, canvas: NodeRef<html::Canvas>, last: Sto
         return false;
     };
     let Some(mut backend) = CanvasBackend::with_canvas_object(canvas) else { return false };
-    let dash = |length: f64| {
-        let pattern = if length == 0.0 { js_sys::Array::new() } else { js_sys::Array::of2(&length.into(), &length.into()) };
+    let dash = |lengths: &[f64]| {
+        let pattern = js_sys::Array::new();
+        lengths.iter().for_each(|length| _ = pattern.push(&(*length).into()));
         context.set_line_dash(&pattern).is_ok()
     };
     let done = wanted.as_ref().is_some_and(|wanted| paint(&mut backend, &wanted.strokes, surface, dash).is_ok());

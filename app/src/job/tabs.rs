@@ -1,6 +1,6 @@
 //! The tabs of a job's page: links, so that each has an address and works without WebAssembly.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 use crate::{chart::marks::worth_showing, live::JobLive, ui::erase::Erase};
 
@@ -73,5 +73,15 @@ pub fn Tabs(tab: Memo<Tab>) -> impl IntoView {
             .erase()
         })
         .collect();
-    view! { <nav class="tabs" aria-label="Job">{links}</nav> }.erase()
+    let row = NodeRef::<html::Nav>::new();
+    // On a narrow window the chosen one may stand beyond the edge.
+    Effect::new(move |_| {
+        tab.track();
+        let Some(row) = row.get() else { return };
+        if let Ok(Some(chosen)) = row.query_selector("[aria-current]") {
+            let before = chosen.get_bounding_client_rect().left() - row.get_bounding_client_rect().left();
+            row.set_scroll_left(row.scroll_left() + before as i32 - row.client_width() / 3);
+        }
+    });
+    view! { <nav node_ref=row class="tabs" aria-label="Job">{links}</nav> }.erase()
 }

@@ -38,7 +38,11 @@ pub fn WhatIf() -> impl IntoView {
 #[component]
 fn Whole(page: WhatIfPage) -> impl IntoView {
     let trouble = page.trouble.map(|why| view! { <p class="card body muted" role="status">{why}</p> }.erase());
-    let pictures: Vec<_> = page.pictures.into_iter().map(|svg| view! { <div class="what-if" inner_html=svg></div> }.erase()).collect();
+    let pictures: Vec<_> = ["wide", "narrow"]
+        .into_iter()
+        .zip(page.pictures)
+        .map(|(width, svg)| view! { <div class="what-if" data-width=width inner_html=svg></div> }.erase())
+        .collect();
     let courses = page.courses;
     let shown = (!courses.is_empty()).then(|| {
         let legend: Vec<_> = courses

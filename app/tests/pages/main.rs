@@ -118,6 +118,15 @@ async fn a_jobs_page_is_whole_without_the_browsers_help_on_every_tab() {
 }
 
 #[tokio::test]
+async fn a_table_below_each_chart_says_the_even_pace_too_and_the_deadline_goes_through_the_decisions() {
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Running)] };
+    let (_, html) = page("/jobs/kj-000000000000000b", fake, Some(person()), None).await;
+    assert!(html.contains("even pace</th>"), "{html}");
+    assert!(!html.contains("finish, 90 in 100"), "no law foretells, so there is no fan to name");
+    assert!(html.contains("class=\"due\""));
+}
+
+#[tokio::test]
 async fn an_unknown_job_is_404_and_a_stranger_is_asked_to_sign_in() {
     let (status, html) = page("/jobs/kj-nothing", Fake::default(), Some(person()), None).await;
     assert_eq!(status, 404);

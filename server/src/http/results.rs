@@ -2,14 +2,15 @@
 
 use app::api::error::ApiError;
 use app::backend::Backend as _;
-use app::chart::kinds::of_detail;
+use app::chart::columns::{PLAN, columns, plan};
+use app::chart::kinds::{Facts, build, by_name};
 use app::chart::{ChartKind, Theme, svg, titled};
 use axum::BoxError;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use control::live::ItemState;
+use control::live::{ItemState, JobSummary, Point, Series};
 use futures::StreamExt as _;
 use serde::Deserialize;
 
@@ -102,6 +103,16 @@ fn wide() -> u32 {
     4000
 }
 
+/// The even pace at the moments of what is done: drawn, and therefore told, though nobody measures it.
+fn even_pace(summary: &JobSummary, all: &[Series]) -> Option<Series> {
+    let done = all.iter().find(|one| one.name == "done")?;
+    let point = |at: i64| {
+        let last = plan(summary, at);
+        Point { at, min: last, max: last, last }
+    };
+    Some(Series { name: PLAN.to_owned(), points: done.points.iter().map(|done| point(done.at)).collect() })
+}
+
 /// All series: time in ms since 1970, name, minimum, maximum and last value of each bucket.
 pub async fn series(State(web): State<Web>, Path(id): Path<String>, Query(range): Query<Range>) -> Result<Response, Failure> {
     let row = web.server.manager.row(&id).await?;
@@ -110,7 +121,11 @@ pub async fn series(State(web): State<Web>, Path(id): Path<String>, Query(range)
     let mut all = web.server.series(&id, from, to.max(from + 1), range.width.clamp(1, 100_000)).await?;
     if let Some(word) = &range.chart {
         let kind = ChartKind::from_word(word).ok_or_else(|| ApiError::NotFound { what: format!("chart {word}") })?;
-        all.retain(|one| kind.columns().iter().any(|(name, _)| *name == one.name));
+        let wanted = columns(kind, &row.spec, &by_name(&all));
+        all.retain(|one| wanted.iter().any(|column| column.series == one.name));
+        if kind == ChartKind::Progress {
+            all.extend(even_pace(&web.server.job(&id, 1).await?.summary, &all));
+        }
     }
     let of = range.chart.unwrap_or_else(|| "series".to_owned());
     let mut text = "at_ms,series,min,max,last\n".to_owned();
@@ -133,9 +148,10 @@ pub async fn chart(
     let detail = web.server.job(&id, 1000).await?;
     let known = || ApiError::NotFound { what: format!("chart {name}; known are progress.svg, replicas.svg, cpu.svg, error.svg") };
     let kind = name.strip_suffix(".svg").and_then(ChartKind::from_word).ok_or_else(known)?;
-    let chart = of_detail(kind, &detail, now_ms(), look.zone.clamp(-1440, 1440));
-    let (size, theme) = ((look.width.clamp(200, 4000), kind.height()), Theme::from_word(&look.theme));
-    let svg = if look.title { titled(kind, &detail.summary.name, &chart, size, theme) } else { svg(&chart, size, theme) };
+    let series = by_name(&detail.series);
+    let facts = Facts::of(&detail, &series, now_ms(), look.zone.clamp(-1440, 1440));
+    let (width, theme) = (look.width.clamp(200, 4000), Theme::from_word(&look.theme));
+    let svg = if look.title { titled(kind, &facts, width, theme) } else { svg(&build(kind, &facts), (width, kind.height()), theme) };
     Ok(([(CONTENT_TYPE, "image/svg+xml"), (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox")], svg)
         .into_response())
 }

@@ -45,6 +45,8 @@ pub struct Replicas {
     exits: Vec<Ended>,
     /// Sentences and marks since the last tick.
     marks: Vec<Mark>,
+    /// Who was chosen to go, and why, since it was last asked.
+    going: Option<String>,
     sampled_at: i64,
 }
 
@@ -113,6 +115,7 @@ impl Replicas {
             drain_ms: 120_000,
             exits: Vec::new(),
             marks: Vec::new(),
+            going: None,
             sampled_at: now_ms(),
         }
     }
@@ -152,11 +155,14 @@ impl Replicas {
             let id = one.row.id.clone();
             let words = if asked { "ended as decided".to_owned() } else { exit.words() };
             let items_done = self.close(one.row, exit.clean(), words).await?;
-            // Workers that end because nothing waits any more are as they should be.
-            let at_the_end = exit.clean() && self.queue.counts().waiting == 0;
+            // Workers that end because nothing waits any more are as they should be. One whose end is not known ended so too:
+            // had it broken off in its work, that would wait again now.
+            let at_the_end = (exit.clean() || exit == Exit::Unknown) && self.queue.counts().waiting == 0;
             if !asked && !at_the_end {
                 self.exits.push(Ended { at_ms: now_ms(), exit, items_done });
-                if !exit.clean() {
+                if exit == Exit::Unknown {
+                    self.mark(MarkKind::Info, format!("Replica {} {}.", short(&id), exit.words()));
+                } else if !exit.clean() {
                     let text = format!("Replica {} ended: {}.{}", short(&id), exit.words(), self.last_words(&id).await);
                     self.mark(MarkKind::Failure, text);
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use app::api::error::ApiError;
 use app::api::what_if::{Course as CourseView, WhatIfPage};
-use app::chart::model::{Axis, Chart, Layer, Shape, Span, steps, time_ticks};
+use app::chart::model::{Axis, Chart, EVEN, Layer, Shape, Span, WHOLE, steps, time_label, time_ticks};
 use app::chart::palette::Ink;
 use app::chart::{Theme, svg};
 use app::form::names::flat;
@@ -22,8 +22,8 @@ use crate::manager::internal;
 const MOST_ITEMS: u64 = 200_000;
 /// Points of a drawn line.
 const POINTS: usize = 600;
-/// CSS pixels.
-const WIDTH: u32 = 980;
+/// On wide and on narrow windows, CSS pixels: one picture for both would have words that nobody can read on the latter.
+const WIDTHS: [u32; 2] = [980, 350];
 
 /// The page without courses: what can be asked of this job, and what was.
 pub fn asked(
@@ -97,7 +97,8 @@ pub fn fill(mut page: WhatIfPage, detail: &JobDetail, recording: &[String], othe
         Err(why) => page.trouble = Some(sentence(&why.to_string())),
         Ok(courses) => {
             let start = summary.started_at.unwrap_or(summary.submitted_at);
-            page.pictures = vec![picture(&courses, start, true), picture(&courses, start, false)];
+            page.pictures =
+                WIDTHS.map(|width| [picture(&courses, start, true, width), picture(&courses, start, false, width)].concat()).to_vec();
             page.courses = courses.into_iter().map(view).collect();
         }
     }
@@ -115,7 +116,7 @@ fn view(course: Course) -> CourseView {
 }
 
 /// Progress in percent, or replicas, of all courses.
-fn picture(courses: &[Course], start: i64, progress: bool) -> String {
+fn picture(courses: &[Course], start: i64, progress: bool, width: u32) -> String {
     let moment = |at_s: f64| start + (at_s * 1000.0) as i64;
     let last_s = courses.iter().flat_map(|course| course.points.last().map(|point| point.at_s).into_iter().chain(course.deadline_s));
     let end = moment(last_s.fold(1.0, f64::max));
@@ -123,14 +124,14 @@ fn picture(courses: &[Course], start: i64, progress: bool) -> String {
     let value = |point: &Point| if progress { point.done * 100.0 } else { f64::from(point.replicas) };
     let layers: Vec<Layer> = courses
         .iter()
-        .zip([(Ink::Done, 2, false), (Ink::Done, 1, true), (Ink::Wish, 2, false)])
-        .map(|(course, (ink, width, dashed))| {
+        .zip([(Ink::Done, 2, WHOLE), (Ink::Done, 1, EVEN), (Ink::Wish, 2, WHOLE)])
+        .map(|(course, (ink, thick, dash))| {
             let thin = course.points.len().div_ceil(POINTS).max(1);
             let places = course.points.len().saturating_sub(1);
             let kept = course.points.iter().enumerate().filter(|(place, _)| place % thin == 0 || *place == places);
             let points: Vec<(i64, f64)> = kept.map(|(_, point)| (moment(point.at_s), value(point))).collect();
             let points = if progress { points } else { steps(&points, 0) };
-            Layer { ink, shape: Shape::Line { width, dashed }, points }
+            Layer { ink, shape: Shape::Line { width: thick, dash }, points }
         })
         .collect();
     let most = layers.iter().flat_map(|layer| &layer.points).map(|(_, value)| *value).fold(1.0, f64::max);
@@ -141,9 +142,11 @@ fn picture(courses: &[Course], start: i64, progress: bool) -> String {
         span,
         axis,
         layers,
-        time_ticks: time_ticks(span, 8, 0),
-        deadline: deadline.map(|at| (at, words::clock_short(at, 0))),
+        time_ticks: time_ticks(span, 0),
+        deadline: deadline.map(|at| (at, time_label(span, at, 0))),
+        finish: None,
+        marks: Vec::new(),
         times_shown: progress,
     };
-    svg(&chart, (WIDTH, if progress { 196 } else { 110 }), Theme::Page)
+    svg(&chart, (width, if progress { 196 } else { 110 }), Theme::Page)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control::job::Phase;
-use control::live::MarkKind;
+use control::live::{Mark, MarkKind};
 use control::observation::{Completion, Hints, Items, Metric, Observation};
 
 use app::backend::JobCommand;
@@ -47,6 +47,7 @@ impl Task {
             outcome.marks.extend(decided.marks);
             self.at_half.look(at_ms, items.done, items.total, &outcome);
             self.replicas.reconcile().await?;
+            self.say_who_goes(&mut outcome.marks);
             if let Some(why) = decided.give_up {
                 self.marks.push(mark(MarkKind::Failure, why));
                 // Boxed, for what it enters is told by a tick.
@@ -54,6 +55,15 @@ impl Task {
             }
         }
         self.store(now, metrics, outcome, loops).await
+    }
+
+    /// A decision for fewer says who was chosen to go.
+    fn say_who_goes(&mut self, decided: &mut [Mark]) {
+        let Some(said) = self.replicas.take_going() else { return };
+        match decided.iter_mut().rev().find(|mark| mark.kind == MarkKind::Fewer) {
+            Some(mark) => mark.text = format!("{} {said}", mark.text),
+            None => self.marks.push(mark(MarkKind::Info, said)),
+        }
     }
 
     /// What every loop sees at this moment, but for its own metric.

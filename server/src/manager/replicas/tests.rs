@@ -211,3 +211,54 @@ async fn a_drain_goes_on_after_a_restart_before_anybody_is_given_an_item() {
     let rows = house.store.replicas(JOB, true).await.unwrap();
     assert!(rows.iter().all(|row| row.state == STARTING), "{rows:?}");
 }
+
+#[tokio::test]
+async fn the_idle_one_goes_before_the_busy_one_and_it_is_said() {
+    let house = House::new().await;
+    let mut replicas = house.replicas(2);
+    replicas.reconcile().await.unwrap();
+    let _: String = say(&replicas, "RPOPLPUSH job job:processing").await;
+    assert_eq!(replicas.take_going(), None);
+    replicas.want(1, 100.0);
+    replicas.reconcile().await.unwrap();
+    assert_eq!(replicas.take_going().as_deref(), Some("r2 goes: not at work yet."));
+    replicas.want(0, 100.0);
+    replicas.reconcile().await.unwrap();
+    let said = replicas.take_going().unwrap();
+    assert!(said.starts_with("r1 goes: ") && said.ends_with(" into its item, so first to be free."), "{said}");
+    assert_eq!(replicas.take_going(), None, "it is said once");
+}
+
+#[tokio::test]
+async fn an_adopted_replica_that_ends_when_nothing_waits_has_not_failed() {
+    let house = House::new().await;
+    let mut replicas = house.replicas(1);
+    replicas.reconcile().await.unwrap();
+    let first = replicas.living[0].row.id.clone();
+    replicas.collect(&[(first, Exit::Unknown)]).await.unwrap();
+    let marks = replicas.take_marks();
+    // In the middle of the work it is told, and is still no failure.
+    let told: Vec<_> = marks.iter().map(|mark| (mark.kind, mark.text.as_str())).collect();
+    assert_eq!(told, [(MarkKind::Info, "Replica r1 ended, how is not known (it was started before the server's last start).")]);
+
+    replicas.reconcile().await.unwrap();
+    for _ in 0..4 {
+        let item: String = say(&replicas, "RPOPLPUSH job job:processing").await;
+        let _: i64 = say(&replicas, &format!("LREM job:processing 1 {item}")).await;
+    }
+    let second = replicas.living[0].row.id.clone();
+    replicas.collect(&[(second, Exit::Unknown)]).await.unwrap();
+    assert!(replicas.take_marks().is_empty(), "its work was done");
+}
+
+#[tokio::test]
+async fn an_adopted_replica_that_was_told_to_go_has_not_failed() {
+    let house = House::new().await;
+    let mut replicas = house.replicas(1);
+    replicas.reconcile().await.unwrap();
+    let first = replicas.living[0].row.id.clone();
+    replicas.want(0, 100.0);
+    replicas.reconcile().await.unwrap();
+    replicas.collect(&[(first, Exit::Unknown)]).await.unwrap();
+    assert!(replicas.take_marks().is_empty());
+}
