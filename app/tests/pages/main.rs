@@ -118,6 +118,14 @@ async fn a_jobs_page_is_whole_without_the_browsers_help_on_every_tab() {
 }
 
 #[tokio::test]
+async fn a_tuning_panel_says_the_bounds_and_where_its_sliders_end() {
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Running)] };
+    let (_, html) = page("/jobs/kj-000000000000000b", fake, Some(person()), None).await;
+    assert!(html.contains("Help for kp. From 0 to 100."), "{html}");
+    assert!(html.contains("kp, slider to 10\"") && html.contains("The slider ends at 10; the number beside it takes up to 100."), "{html}");
+}
+
+#[tokio::test]
 async fn an_unknown_job_is_404_and_a_stranger_is_asked_to_sign_in() {
     let (status, html) = page("/jobs/kj-nothing", Fake::default(), Some(person()), None).await;
     assert_eq!(status, 404);
