@@ -4,7 +4,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use axum::http::{Method, StatusCode, header::ACCEPT, request::Parts};
+use axum::{
+    extract::Query,
+    http::{
+        HeaderValue, Method, StatusCode, Uri,
+        header::{ACCEPT, LOCATION, REFERER},
+        request::Parts,
+    },
+};
 use control::{
     live::{ItemState, ItemView, JobDetail, JobSummary},
     plugin::Catalog,
@@ -20,6 +27,7 @@ pub use crate::api::{
 };
 use crate::{
     api::{
+        jobs::Refused,
         results::{ResultView, ResultsPage, SHOWN, TILES, is_picture},
         what_if::WhatIfPage,
     },
@@ -96,16 +104,53 @@ pub(crate) async fn log(
 /// Gives an error its HTTP status. A form that was posted without WebAssembly is left alone:
 /// its answer is a redirect back to the page, and a status would turn that into bare JSON.
 pub(crate) fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
-    if let (Err(error), Some(response)) = (&result, use_context::<ResponseOptions>()) {
-        let plain_form = use_context::<Parts>().is_some_and(|parts| {
-            parts.method == Method::POST
-                && parts.headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().windows(9).any(|w| w == b"text/html"))
-        });
-        if !plain_form {
-            response.set_status(status(error));
-        }
+    if let (Err(error), Some(response)) = (&result, use_context::<ResponseOptions>())
+        && !use_context::<Parts>().is_some_and(|parts| plain_form(&parts))
+    {
+        response.set_status(status(error));
     }
     result
+}
+
+fn plain_form(parts: &Parts) -> bool {
+    parts.method == Method::POST && parts.headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().windows(9).any(|w| w == b"text/html"))
+}
+
+/// The same for what a form on a job's page sends: the way back to that page carries why it was refused and what was
+/// typed (of which loop), and no longer what was refused before.
+pub(crate) fn answer_form<T>(
+    path: &str,
+    (loop_name, typed): (String, BTreeMap<String, String>),
+    result: Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    if let (Some(response), Some(parts)) = (use_context::<ResponseOptions>(), use_context::<Parts>())
+        && plain_form(&parts)
+        && let Some(from) = parts.headers.get(REFERER).and_then(|from| from.to_str().ok()?.parse::<Uri>().ok())
+    {
+        let refused = result.as_ref().err().map(|error| Refused { path: path.to_owned(), error: error.clone(), loop_name, typed });
+        if let Ok(back) = HeaderValue::from_str(&way_back(&from, refused.as_ref())) {
+            response.insert_header(LOCATION, back);
+        }
+    }
+    answer(result)
+}
+
+/// In the query of a page: what was refused.
+const REFUSED: &str = "refused";
+
+fn way_back(from: &Uri, refused: Option<&Refused>) -> String {
+    let others = from.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("refused="));
+    let refused = refused.and_then(|refused| serde_json::to_string(refused).ok());
+    let refused = refused.map(|text| format!("{REFUSED}={}", crate::jobs::search::encoded(&text)));
+    let query = others.map(str::to_owned).chain(refused).collect::<Vec<_>>().join("&");
+    format!("{}{}{query}", from.path(), if query.is_empty() { "" } else { "?" })
+}
+
+/// What was refused on the way to the page that is drawn now.
+pub(crate) fn refused() -> Option<Refused> {
+    let parts = use_context::<Parts>()?;
+    let Query(query) = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).ok()?;
+    serde_json::from_str(query.get(REFUSED)?).ok()
 }
 
 /// The HTTP status of an error, for pages and scripts alike.
@@ -124,4 +169,22 @@ pub(crate) fn clock() -> i64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_carries_what_was_refused_and_forgets_it_again() {
+        let error = ApiError::Conflict { message: "Bob was faster & you < he".to_owned() };
+        let typed = BTreeMap::from([("kp".to_owned(), "-1".to_owned())]);
+        let refused = Refused { path: "/api/fn/tune".to_owned(), error, loop_name: "main".to_owned(), typed };
+        let from: Uri = "http://localhost/jobs/kj-1?tab=live".parse().expect("an address");
+        let back: Uri = way_back(&from, Some(&refused)).parse().expect("an address");
+        let Query(query) = Query::<BTreeMap<String, String>>::try_from_uri(&back).expect("a query");
+        assert_eq!((back.path(), query["tab"].as_str()), ("/jobs/kj-1", "live"));
+        assert_eq!(serde_json::from_str::<Refused>(&query[REFUSED]).expect("what was refused"), refused);
+        assert_eq!(way_back(&back, None), "/jobs/kj-1?tab=live");
+    }
 }

@@ -8,18 +8,22 @@ use control::{
     live::{Frame, JobSummary, LoopView, Mark, Point, Record, ReplicaView},
     plugin::KindInfo,
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
 
 use crate::{
-    api::jobs::{JobPage, WIDTH},
+    api::{
+        ask::{Question, ask},
+        error::ApiError,
+        jobs::{JobPage, Refused, WIDTH},
+    },
     chart::{
         kinds::{Facts, SeriesMap, by_name},
         model,
     },
-    ui::time::zone,
+    ui::{post::Post, time::zone},
 };
 
 /// Marks kept on a page; older ones are in the decisions table of the server.
@@ -48,6 +52,10 @@ pub struct JobLive {
     pub now: RwSignal<i64>,
     /// Seconds since the newest frame; `None` before the first.
     pub age: RwSignal<Option<f64>>,
+    /// Why nothing comes any more: the person has signed out, or the job was deleted.
+    pub cut: RwSignal<Option<ApiError>>,
+    /// The form that was refused without scripts.
+    pub refused: StoredValue<Option<Refused>>,
     /// Minutes east of UTC.
     pub zone: Signal<i32>,
     /// How forecasts of this program did before.
@@ -69,6 +77,8 @@ impl JobLive {
             replicas: RwSignal::new(detail.replicas),
             now: RwSignal::new(page.now),
             age: RwSignal::new(None),
+            cut: RwSignal::new(None),
+            refused: StoredValue::new(page.refused),
             zone: zone(),
             record: detail.record,
             seq: StoredValue::new(detail.seq),
@@ -113,6 +123,14 @@ impl JobLive {
         self.summary.read().phase.ended()
     }
 
+    /// A form's state, with what the server said when it was sent without scripts.
+    pub fn post(&self, path: &str) -> Post {
+        let post = Post::default();
+        let error = self.refused.with_value(|refused| refused.as_ref().filter(|one| one.path == path).map(|one| one.error.clone()));
+        post.answer.set(error.map(Err));
+        post
+    }
+
     /// Follows the stream until the page goes or the job has ended.
     pub fn follow(self) {
         let url = move || format!("/live/jobs/{}?after={}", self.id.get_value(), self.seq.get_value());
@@ -132,23 +150,29 @@ impl JobLive {
                 seconds * 1000.0
             },
             asleep,
+            self.cut,
+            // The smallest question that has to find the job.
+            move || Question::Submission { from: Some(self.id.get_value()) },
         );
     }
 }
 
 /// Opens a stream in an effect, feeds `take`, tells `tick` the age of the newest message in seconds and the
 /// milliseconds since the clock last moved (it answers by how many it moved it now), and opens again what broke.
+/// A browser does not say why a stream broke: `probe` finds out, and when nothing will come any more, `cut` holds why.
 pub fn follow<T: DeserializeOwned + 'static>(
     url: impl Fn() -> String + Copy + 'static,
     take: impl Fn(T) + Copy + 'static,
     tick: impl Fn(Option<f64>, f64) -> f64 + Copy + 'static,
     asleep: impl Fn() -> bool + Copy + 'static,
+    cut: RwSignal<Option<ApiError>>,
+    probe: impl Fn() -> Question + Copy + 'static,
 ) {
     Effect::new(move |_| {
         let stream = StoredValue::new_local(Listener::open(&untrack(url), take));
         let (news, moved) = (StoredValue::new_local(None::<f64>), StoredValue::new_local(js_sys::Date::now()));
         let ticks = StoredValue::new_local(0_u32);
-        let away = StoredValue::new_local(false);
+        let (away, unseen) = (StoredValue::new_local(false), StoredValue::new_local(false));
         let timer = set_interval_with_handle(
             move || {
                 let now = js_sys::Date::now();
@@ -162,10 +186,19 @@ pub fn follow<T: DeserializeOwned + 'static>(
                 ticks.update_value(|n| *n += 1);
                 let gone = stream.with_value(|s| s.as_ref().is_none_or(Listener::closed));
                 // A browser opens six connections to a server at most: pages that nobody sees leave them to the others.
-                if asleep() || document().hidden() {
+                let (hidden, over) = (document().hidden(), cut.read_untracked().is_some());
+                // An ended job's page hears nothing: who comes back to it learns whether it is still there.
+                if unseen.get_value() && !hidden && !over && asleep() {
+                    look(untrack(probe), cut);
+                }
+                unseen.set_value(hidden);
+                if over || hidden || asleep() {
                     stream.set_value(None);
                     away.set_value(true);
                 } else if gone && (away.get_value() || ticks.get_value().is_multiple_of(REOPEN_TICKS)) {
+                    if !away.get_value() {
+                        look(untrack(probe), cut);
+                    }
                     away.set_value(false);
                     stream.set_value(Listener::open(&untrack(url), take));
                 }
@@ -178,6 +211,16 @@ pub fn follow<T: DeserializeOwned + 'static>(
             }
             stream.try_update_value(|s| *s = None);
         });
+    });
+}
+
+/// Why nothing comes; one function for all pages, since each would bring its own copy of the way to the server.
+fn look(question: Question, cut: RwSignal<Option<ApiError>>) {
+    spawn_local(async move {
+        if let Err(why @ (ApiError::Unauthorized | ApiError::NotFound { .. })) = ask(question).await {
+            // The page may be gone by now.
+            cut.try_set(Some(why));
+        }
     });
 }
 

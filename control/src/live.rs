@@ -26,9 +26,18 @@ pub struct JobSummary {
     /// Median and 95th percentile of the service times so far, seconds.
     pub service_p50_s: Option<f64>,
     pub service_p95_s: Option<f64>,
-    /// What the last tick foretold; none while nothing is seen, and for laws that foretell nothing.
+    /// What the last tick foretold; none while nothing is known, and for laws that foretell nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foretold: Option<Foretold>,
+    /// Since when items wait, replicas are there and nobody takes one, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untaken_since: Option<i64>,
+    /// Some replica exists or existed, so there is output to read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_output: bool,
+    /// A person has seen how it ended and need not be told again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dismissed: bool,
 }
 
 /// When a job will be done, and how surely that is in time.
@@ -86,7 +95,7 @@ pub struct LoopView {
     pub params: Value,
     pub author: String,
     pub tuned_at: i64,
-    /// The params before this revision, for undo and for the struck-through value.
+    /// What undo brings back: the newest older values that differ and were not undone themselves.
     pub previous: Option<Value>,
 }
 
@@ -152,6 +161,9 @@ pub struct ReplicaView {
     /// Where it runs: `process 4711`, `pod kj-1-abcde`.
     #[serde(default)]
     pub place: Option<String>,
+    /// Where its queue is reached while it lives: `127.94.7.1:6379`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// The items that it holds now.
     pub holds: Vec<String>,
     /// Share of one core since the tick before; 1.0 is a full core.

@@ -195,6 +195,11 @@ impl Items {
 }
 
 impl Observation {
+    /// Whether anything tells how long items take: one that is done, a hint, earlier jobs. Else every forecast is a guess.
+    pub fn informed(&self) -> bool {
+        self.items.done > 0 || !self.hints.is_empty()
+    }
+
     /// A moment of which nothing else is known.
     pub fn at(at_ms: u64) -> Self {
         Self {

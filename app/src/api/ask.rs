@@ -76,7 +76,7 @@ pub async fn ask(question: Question) -> Result<Answer, ApiError> {
             let detail = answer(backend.job(&id, crate::api::jobs::WIDTH).await)?;
             let mut laws = backend.catalog().controllers;
             laws.retain(|info| detail.loops.iter().any(|one| one.kind == info.kind));
-            Ok(Answer::Job(Box::new(JobPage { now: crate::backend::clock(), detail, laws })))
+            Ok(Answer::Job(Box::new(JobPage { now: crate::backend::clock(), detail, laws, refused: crate::backend::refused() })))
         }
         Question::Submission { from } => {
             let refused = use_context::<crate::form::submitted::SubmitForm>();

@@ -8,5 +8,9 @@ use crate::api::error::ApiError;
 #[server(prefix = "/api/fn", endpoint = "retry")]
 pub async fn retry(id: String, #[server(default)] index: Option<u64>) -> Result<u64, ApiError> {
     let (backend, _) = crate::backend::signed_in()?;
-    crate::backend::answer(backend.retry_items(&id, index.into_iter().collect()).await)
+    crate::backend::answer_form(
+        <Retry as leptos::server_fn::ServerFn>::PATH,
+        Default::default(),
+        backend.retry_items(&id, index.into_iter().collect()).await,
+    )
 }

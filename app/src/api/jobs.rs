@@ -1,5 +1,7 @@
 //! Jobs: what the pages of the list and of one job are drawn from, and what a person can do to a job.
 
+use std::collections::BTreeMap;
+
 use control::{live::JobDetail, plugin::KindInfo};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,8 @@ pub enum JobCommand {
     Stop,
     /// Replicas are killed; what they held goes back to the queue.
     Terminate,
+    /// How it ended was seen: the list need not tell it any more.
+    Dismiss,
 }
 
 /// One job and the server's clock in milliseconds since 1970.
@@ -31,11 +35,28 @@ pub struct JobPage {
     pub detail: JobDetail,
     /// What the laws of its loops declare, for the tuning panels.
     pub laws: Vec<KindInfo>,
+    /// What was sent without scripts and not taken.
+    pub refused: Option<Refused>,
 }
 
-/// Suspends, resumes, stops or terminates.
+/// A form that was refused: its answer was the way back to the page, which then shows why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Where it was sent to.
+    pub path: String,
+    pub error: ApiError,
+    /// The loop whose tuning it was, and what was typed, by dotted name.
+    pub loop_name: String,
+    pub typed: BTreeMap<String, String>,
+}
+
+/// Suspends, resumes, stops or terminates, or notes that an end was seen.
 #[server(prefix = "/api/fn", endpoint = "command")]
 pub async fn command(id: String, command: JobCommand) -> Result<(), ApiError> {
     let (backend, viewer) = crate::backend::signed_in()?;
-    crate::backend::answer(backend.command(&id, command, &viewer.name).await)
+    crate::backend::answer_form(
+        <Command as leptos::server_fn::ServerFn>::PATH,
+        Default::default(),
+        backend.command(&id, command, &viewer.name).await,
+    )
 }

@@ -15,6 +15,7 @@ pub async fn tune(
     #[server(default)] params: BTreeMap<String, String>,
 ) -> Result<u32, ApiError> {
     let (backend, viewer) = crate::backend::signed_in()?;
-    let params = crate::form::names::nested(&params);
-    crate::backend::answer(backend.tune(&id, &loop_name, base_revision, params, &viewer.name).await)
+    let nested = crate::form::names::nested(&params);
+    let tuned = backend.tune(&id, &loop_name, base_revision, nested, &viewer.name).await;
+    crate::backend::answer_form(<Tune as leptos::server_fn::ServerFn>::PATH, (loop_name, params), tuned)
 }

@@ -3,7 +3,7 @@
 use control::form::{Field, FieldKind};
 use leptos::prelude::*;
 
-use crate::ui::erase::Erase;
+use crate::ui::{erase::Erase, words::exact};
 
 use super::names;
 
@@ -84,9 +84,9 @@ pub fn FieldRow(
 }
 
 /// The declared help, with the bounds in words.
-fn help(field: &Field) -> String {
+pub fn help(field: &Field) -> String {
     let numeric = matches!(field.kind, FieldKind::Number | FieldKind::Integer);
-    let bounds = match (field.min.filter(|_| numeric), field.max.filter(|_| numeric)) {
+    let bounds = match (field.min.filter(|_| numeric).map(exact), field.max.filter(|_| numeric).map(exact)) {
         (Some(min), Some(max)) => format!(" From {min} to {max}."),
         (Some(min), None) => format!(" At least {min}."),
         (None, Some(max)) => format!(" At most {max}."),

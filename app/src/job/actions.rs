@@ -17,7 +17,7 @@ use crate::{
 #[component]
 pub fn Actions() -> impl IntoView {
     let live: JobLive = expect_context();
-    let post = Post::default();
+    let post = live.post(Command::PATH);
     let phase = Memo::new(move |_| live.summary.read().phase);
     let is = move |one: Phase| move || phase.get() == one;
     view! {

@@ -29,7 +29,7 @@ pub fn Configuration() -> impl IntoView {
                                 </p>
                                 <pre class="code" tabindex="0">{running}</pre>
                                 {before.map(|before| view! {
-                                    <details><summary>"Before this revision"</summary><pre class="code">{before}</pre></details>
+                                    <details><summary>"What undo brings back"</summary><pre class="code">{before}</pre></details>
                                 }.erase())}
                             </article>
                         }

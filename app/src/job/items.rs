@@ -29,7 +29,7 @@ pub fn Items() -> impl IntoView {
     let query = use_query_map();
     let state = Memo::new(move |_| query.read().get("state").and_then(|word| from_word(&word)));
     let from = Memo::new(move |_| query.read().get("from").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0));
-    let retry = Post::default();
+    let retry = live.post(Retry::PATH);
     let question = move || Question::Items { id: live.id.get_value(), state: state.get(), offset: from.get(), limit: PAGE };
     // Counts and retries say that something changed; the page then reads its rows again.
     let counts = Memo::new(move |_| live.summary.read().items);

@@ -30,11 +30,12 @@ pub fn Replicas() -> impl IntoView {
                         <th scope="col">"Replica"</th><th scope="col">"State"</th><th scope="col">"Started"</th>
                         <th scope="col">"Holds"</th><th scope="col" class="num">"Items done"</th>
                         <th scope="col" class="num">"CPU"</th><th scope="col" class="num">"Memory"</th>
-                        <th scope="col">"Where"</th><th scope="col">"Output"</th>
+                        <th scope="col">"Where"</th><th scope="col">"Its queue"</th><th scope="col">"Output"</th>
                     </tr>
                 </thead>
                 <tbody>{each(ids, String::clone, |id| view! { <Row id/> }.erase())}</tbody>
             </table>
+            <p class="body muted">"A queue speaks the Redis protocol: " <code>"redis-cli -h ADDRESS -p PORT LRANGE job 0 9"</code></p>
             <When on=move || ids.read().is_empty()><p class="body muted">"No replica was started yet."</p></When>
         </section>
     }
@@ -59,6 +60,7 @@ fn Row(id: String) -> impl IntoView {
             <td class="num">{read(|r| percent(r.cpu))}</td>
             <td class="num">{read(|r| bytes(r.memory_bytes))}</td>
             <td class="mono">{read(|r| r.place.clone().unwrap_or_default())}</td>
+            <td class="mono">{read(|r| r.address.clone().unwrap_or_default())}</td>
             <td><a href=log aria-label=format!("Output of {label}")>"Log"</a></td>
         </tr>
     }

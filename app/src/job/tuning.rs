@@ -31,13 +31,21 @@ pub struct Draft {
 }
 
 impl Draft {
-    fn new(running: Memo<LoopView>) -> Self {
+    fn new(running: Memo<LoopView>, live: JobLive) -> Self {
+        let values = Memo::new(move |_| running.with(|one| names::flat(&one.params)));
+        // What was typed without scripts and refused.
+        let name = running.read_untracked().name.clone();
+        let mut edits = live
+            .refused
+            .with_value(|refused| refused.as_ref().filter(|one| one.loop_name == name).map(|one| one.typed.clone()).unwrap_or_default());
+        let mine = !edits.is_empty();
+        edits.retain(|name, value| values.read_untracked().get(name) != Some(value));
         let draft = Self {
             running,
-            values: Memo::new(move |_| running.with(|one| names::flat(&one.params))),
-            edits: RwSignal::new(BTreeMap::new()),
+            values,
+            edits: RwSignal::new(edits),
             base: RwSignal::new(running.read_untracked().revision),
-            post: Post::default(),
+            post: if mine { live.post(Tune::PATH) } else { Post::default() },
         };
         Effect::new(move |_| draft.follow());
         draft
@@ -111,7 +119,7 @@ pub fn Tuning(name: String) -> impl IntoView {
     let live: JobLive = expect_context();
     let found = live.loops.read_untracked().iter().find(|one| one.name == name).cloned()?;
     let running = Memo::new(move |_| live.loops.read().iter().find(|one| one.name == name).cloned().unwrap_or_else(|| found.clone()));
-    let draft = Draft::new(running);
+    let draft = Draft::new(running, live);
     let (name, kind) = running.with_untracked(|one| (one.name.clone(), one.kind.clone()));
     let law = live.laws.with_value(|laws| laws.iter().find(|info| info.kind == kind).cloned());
     let fields = law.map(|info| info.fields).unwrap_or_default();
@@ -171,7 +179,11 @@ fn Form(name: String, fields: Vec<Field>, draft: Draft) -> impl IntoView {
     });
     let next = move || draft.running.read().revision + 1;
     let idle = move || draft.edits.read().is_empty() && !matches!(&*draft.post.answer.read(), Some(Err(_)));
-    let blocked = move || draft.post.pending.get() || ended() || draft.overtaken() || draft.conflict();
+    // Without scripts nobody hears what is typed: the button must work, and the server finds out.
+    let heard = RwSignal::new(false);
+    Effect::new(move |_| heard.set(true));
+    let idle_or_late = move || draft.edits.read().is_empty() || draft.overtaken() || draft.conflict();
+    let blocked = move || draft.post.pending.get() || ended() || heard.get() && idle_or_late();
     view! {
         <PostForm post=draft.post to=Tune::PATH>
             <input type="hidden" name="id" value=live.id.get_value()/>
@@ -222,7 +234,7 @@ fn Said(draft: Draft) -> impl IntoView {
     view! { {overtaken} {refused} }.erase()
 }
 
-/// Posts the values before this revision as a new one.
+/// Posts the values that undo brings back as a new revision.
 #[component]
 fn Undo(name: String, draft: Draft) -> impl IntoView {
     let live: JobLive = expect_context();
@@ -231,7 +243,9 @@ fn Undo(name: String, draft: Draft) -> impl IntoView {
     move || {
         let (revision, previous) = draft.running.with(|one| (one.revision, one.previous.clone()));
         previous.filter(|_| !live.ended()).map(|previous| {
-            let values: Vec<_> = names::flat(&previous)
+            let previous = names::flat(&previous);
+            let brings = draft.values.with(|now| back(now, &previous));
+            let values: Vec<_> = previous
                 .into_iter()
                 .map(|(name, value)| view! { <input type="hidden" name=format!("params[{name}]") value=value/> }.erase())
                 .collect();
@@ -242,7 +256,7 @@ fn Undo(name: String, draft: Draft) -> impl IntoView {
                     <input type="hidden" name="base_revision" value=revision/>
                     {values}
                     <button class="button" type="submit" disabled=move || post.pending.get()>
-                        {format!("Undo revision {revision}")}
+                        {format!("Undo: {brings}")}
                     </button>
                     {move || post.refused()}
                 </PostForm>
@@ -250,4 +264,10 @@ fn Undo(name: String, draft: Draft) -> impl IntoView {
             .erase()
         })
     }
+}
+
+/// `kp back to 1, cooldown_s back to 5`: what differs.
+fn back(now: &BTreeMap<String, String>, before: &BTreeMap<String, String>) -> String {
+    let changed = before.iter().filter(|(name, value)| now.get(*name) != Some(value));
+    changed.map(|(name, value)| format!("{name} back to {value}")).collect::<Vec<_>>().join(", ")
 }

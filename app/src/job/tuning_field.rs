@@ -3,10 +3,14 @@
 use control::form::{Field, FieldKind};
 use leptos::prelude::*;
 
-use crate::ui::erase::Erase;
-
 use super::tuning::Draft;
-use crate::form::{field::escaped, names};
+use crate::{
+    form::{
+        field::{escaped, help},
+        names,
+    },
+    ui::{erase::Erase, words::exact},
+};
 
 /// A row of the tuning panel.
 #[component]
@@ -32,7 +36,7 @@ pub fn TuningField(loop_name: String, field: Field, draft: Draft) -> impl IntoVi
                 </span>
             </div>
             <Inputs id=id.clone() field=field.clone() value put described error/>
-            <p class="help" id=format!("{id}-help")>{field.help.clone()}</p>
+            <p class="help" id=format!("{id}-help")>{help(&field)}</p>
             <p class="error" id=format!("{id}-error")>{move || error.get()}</p>
         </div>
     }
@@ -57,11 +61,17 @@ fn Inputs(
             let slider = field.min.zip(field.max).map(|(min, max)| {
                 let running = value.get_untracked().parse().unwrap_or(0.0);
                 let far = reach(field.default.as_f64().unwrap_or(0.0).max(running), field.step, max);
+                let whole =
+                    (far < max).then(|| format!("The slider ends at {}; the number beside it takes up to {}.", exact(far), exact(max)));
                 view! {
-                    <input
-                        type="range" min=min max=far step=step aria-label=format!("{}, slider", field.title)
-                        value=value.get_untracked() prop:value=move || value.get() on:input=typed
-                    />
+                    <span class="slider" title=whole>
+                        <input
+                            type="range" min=min max=far step=step aria-label=format!("{}, slider to {}", field.title, exact(far))
+                            value=value.get_untracked() prop:value=move || value.get() on:input=typed
+                        />
+                        <small aria-hidden="true">{exact(min)}</small>
+                        <small aria-hidden="true">{exact(far)}{(far < max).then_some(" …")}</small>
+                    </span>
                 }
                 .erase()
             });

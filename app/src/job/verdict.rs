@@ -3,10 +3,11 @@
 use control::{job::Phase, live::JobSummary};
 
 use crate::{
+    api::error::ApiError,
     chart::forecast::Band,
     ui::{
         chip::Tone,
-        words::{about, clock, clock_short, duration, percent, plural, share},
+        words::{about, clock, clock_short, count, duration, percent, plural, share},
     },
 };
 
@@ -18,6 +19,14 @@ const SURE: f64 = 0.9;
 
 /// Moments of shorter jobs are told with their seconds.
 const SHORT_MS: i64 = 3_600_000;
+
+/// Workers need some time to start; after that without taking an item something is wrong. Milliseconds, and for
+/// short jobs this share of the time to the deadline.
+const UNTAKEN_MS: f64 = 120_000.0;
+const UNTAKEN_SHARE: f64 = 0.25;
+
+/// From this share of the time on it is no good sign that nothing is done.
+const SILENT_SHARE: f64 = 0.25;
 
 /// A few words that say it all, and a sentence of detail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +74,7 @@ pub fn verdict(job: &JobSummary, now: i64) -> Verdict {
 pub fn expected(job: &JobSummary, band: Option<Band>, now: i64, zone: i32) -> Verdict {
     let plain = verdict(job, now);
     let (Phase::Running, Some(band)) = (job.phase, band) else { return plain };
-    if job.reason.is_some() {
+    if job.reason.is_some() || untaken_s(job, now).is_some() {
         return plain;
     }
     let p = band.p_meet.unwrap_or(if band.p95 <= job.deadline_at { 1.0 } else { 0.0 });
@@ -88,17 +97,42 @@ pub fn expected(job: &JobSummary, band: Option<Band>, now: i64, zone: i32) -> Ve
     Verdict::new(tone, lead, said)
 }
 
+/// No news comes any more: nothing is said about how the job stands.
+pub fn cut_off(why: &ApiError) -> Verdict {
+    match why {
+        ApiError::Unauthorized => Verdict::new(
+            Tone::Warn,
+            "Signed out.",
+            "What is shown here is from before. Sign in again by a link; asperathos link prints one.",
+        ),
+        _ => Verdict::new(Tone::Warn, "Deleted.", "This job is no longer there; what is shown here is from before."),
+    }
+}
+
 fn running(job: &JobSummary, done: f64, now: i64) -> Verdict {
     // A reason while it runs is trouble: the worker crashes and is held back, or its platform cannot run it.
     if let Some(reason) = &job.reason {
         let lead = if reason.starts_with("The worker ") { "The worker does not work." } else { "Something is in the way." };
         return Verdict::new(Tone::Bad, lead, format!("{reason} {} done.{}", percent(done), dead(job)));
     }
+    if let Some(untaken_s) = untaken_s(job, now) {
+        let lead = format!("No worker has taken an item for {}.", about(untaken_s));
+        return Verdict::new(Tone::Bad, lead, format!("{} done.{}", percent(done), dead(job)));
+    }
     if now > job.deadline_at {
         let late = (now - job.deadline_at) as f64 / 1000.0;
         return Verdict::new(Tone::Bad, "Late.", format!("{} done, {} after the deadline.{}", percent(done), duration(late), dead(job)));
     }
     let pace = pace(job, now);
+    if unknown(job) {
+        let worked = about((now - job.started_at.unwrap_or(now)) as f64 / 1000.0);
+        let said = format!("the first replicas have worked for {worked}.{}", dead(job));
+        return if pace < SILENT_SHARE {
+            Verdict::new(Tone::Quiet, "Too early to say:", format!("no item is done yet; {said}"))
+        } else {
+            Verdict::new(Tone::Warn, "No item is done yet:", format!("{} of the time is over; {said}", percent(pace)))
+        };
+    }
     let stands = format!("{} done at {} of the time.{}", percent(done), percent(pace), dead(job));
     match done - pace {
         ahead if ahead > ON_PLAN => Verdict::new(Tone::Good, format!("Ahead of plan by {}:", percent(ahead)), stands),
@@ -107,15 +141,27 @@ fn running(job: &JobSummary, done: f64, now: i64) -> Verdict {
     }
 }
 
+/// For how many seconds replicas have been there without taking one of the waiting items, once that is too long.
+pub fn untaken_s(job: &JobSummary, now: i64) -> Option<f64> {
+    let for_ms = (now - job.untaken_since?) as f64;
+    let long_ms = UNTAKEN_MS.min(UNTAKEN_SHARE * (job.deadline_at - job.submitted_at) as f64);
+    (job.phase == Phase::Running && for_ms >= long_ms).then_some(for_ms / 1000.0)
+}
+
+/// Nothing is done, and nobody said how long an item takes: there is nothing to foretell from.
+pub fn unknown(job: &JobSummary) -> bool {
+    job.phase == Phase::Running && job.items.done == 0 && job.foretold.is_none()
+}
+
 fn completed(job: &JobSummary, now: i64) -> Verdict {
     let spare_s = (job.deadline_at - job.ended_at.unwrap_or(now)) as f64 / 1000.0;
     let took = job.ended_at.map(|end| format!("It took {}.", duration((end - job.submitted_at) as f64 / 1000.0)));
-    let rest = format!("{}{}", took.unwrap_or_default(), dead(job));
-    if spare_s >= 0.0 {
-        let tone = if job.items.dead == 0 { Tone::Good } else { Tone::Warn };
-        Verdict::new(tone, format!("Done {} before the deadline.", duration(spare_s)), rest)
-    } else {
-        Verdict::new(Tone::Warn, format!("Done {} after the deadline.", duration(spare_s)), rest)
+    let rest = took.unwrap_or_default();
+    let side = if spare_s >= 0.0 { "before" } else { "after" };
+    let when = format!("{} {side} the deadline.", duration(spare_s));
+    match job.items.dead {
+        0 => Verdict::new(if spare_s >= 0.0 { Tone::Good } else { Tone::Warn }, format!("Done {when}"), rest),
+        dead => Verdict::new(Tone::Warn, format!("Completed, {} dead:", count(dead)), format!("{when} {rest}")),
     }
 }
 
@@ -139,15 +185,21 @@ fn clock_runs_on(job: &JobSummary, now: i64) -> String {
 /// It runs on plan or not, but will not be in time by its own forecast.
 pub const LIKELY_LATE: &str = "likely late";
 
+/// Its workers run and take nothing.
+pub const STUCK: &str = "stuck";
+
 /// Whether a person should look: a word for the chip and what to do about it.
 pub fn needs(job: &JobSummary, now: i64) -> Option<(Tone, &'static str)> {
     let said = verdict(job, now);
     match job.phase {
+        phase if phase.ended() && job.dismissed => None,
         Phase::Failed => Some((Tone::Bad, "failed")),
         Phase::Running if job.reason.is_some() => Some((Tone::Bad, "failing")),
+        Phase::Running if untaken_s(job, now).is_some() => Some((Tone::Bad, STUCK)),
         Phase::Running if said.tone == Tone::Bad => Some((Tone::Bad, "late")),
         Phase::Running if job.foretold.is_some_and(|foretold| foretold.p_meet < 0.5) => Some((Tone::Bad, LIKELY_LATE)),
         _ if job.items.dead > 0 => Some((Tone::Warn, "dead items")),
+        Phase::Running if said.tone == Tone::Warn && unknown(job) => Some((Tone::Warn, "nothing done")),
         // Who foretells knows better than an even pace.
         Phase::Running if said.tone == Tone::Warn && job.foretold.is_none() => Some((Tone::Warn, "behind")),
         _ => None,
@@ -175,6 +227,9 @@ pub(crate) mod tests {
             service_p50_s: Some(10.4),
             service_p95_s: Some(31.0),
             foretold: None,
+            untaken_since: None,
+            has_output: false,
+            dismissed: false,
         }
     }
 
@@ -214,6 +269,31 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn where_nothing_is_known_nothing_is_foretold() {
+        let mut job = job(Phase::Running, 0, 0);
+        assert_eq!(said(&job, 1_010_000), "Too early to say: no item is done yet; the first replicas have worked for 10 s.");
+        assert_eq!((verdict(&job, 1_010_000).tone, needs(&job, 1_010_000)), (Tone::Quiet, None));
+        assert_eq!(said(&job, 1_040_000), "No item is done yet: 40 % of the time is over; the first replicas have worked for 40 s.");
+        assert_eq!(needs(&job, 1_040_000), Some((Tone::Warn, "nothing done")));
+        job.untaken_since = Some(1_000_000);
+        assert_eq!(untaken_s(&job, 1_020_000), None, "workers need time to start");
+        let band = Band { p5: 1_080_000, p50: 1_085_000, p95: 1_090_000, p_meet: Some(0.97) };
+        for verdict in [verdict(&job, 1_040_000), expected(&job, Some(band), 1_040_000, 0)] {
+            assert_eq!((verdict.tone, verdict.lead.as_str()), (Tone::Bad, "No worker has taken an item for 40 s."));
+        }
+        assert_eq!(needs(&job, 1_040_000), Some((Tone::Bad, STUCK)));
+        job.phase = Phase::Suspended;
+        assert_eq!(untaken_s(&job, 1_040_000), None);
+    }
+
+    #[test]
+    fn who_was_seen_to_end_needs_nobody() {
+        let mut failed = job(Phase::Failed, 0, 0);
+        failed.dismissed = true;
+        assert_eq!(needs(&failed, 1_060_000), None);
+    }
+
+    #[test]
     fn a_suspended_job_says_what_waits_and_what_does_not() {
         assert_eq!(
             said(&job(Phase::Suspended, 40, 0), 1_060_000),
@@ -226,7 +306,7 @@ pub(crate) mod tests {
     fn an_ended_job_says_how_it_ended() {
         let mut done = job(Phase::Completed, 97, 3);
         done.ended_at = Some(1_076_000);
-        assert_eq!(said(&done, 9_999_999), "Done 24 s before the deadline. It took 1 min 16 s. 3 items are dead.");
+        assert_eq!(said(&done, 9_999_999), "Completed, 3 dead: 24 s before the deadline. It took 1 min 16 s.");
         let mut failed = job(Phase::Failed, 0, 0);
         failed.reason = Some("no such program: ./worker".to_owned());
         assert_eq!(said(&failed, 0), "Failed: no such program: ./worker");

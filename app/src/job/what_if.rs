@@ -128,18 +128,21 @@ fn Form(loops: Vec<String>, loop_name: String, laws: Vec<control::plugin::KindIn
 
 #[component]
 fn Table(courses: Vec<Course>) -> impl IntoView {
+    let live: JobLive = expect_context();
     let rows: Vec<_> = courses
         .into_iter()
         .map(|course| {
             let in_time = match (course.done_s, course.deadline_s) {
                 (Some(done), Some(deadline)) if done <= deadline => "yes",
+                // Of a job that runs the end is not known yet.
+                (None, Some(_)) if !live.ended() => "",
                 (_, Some(_)) => "no",
                 _ => "",
             };
             view! {
                 <tr>
                     <td>{course.name}</td>
-                    <td class="num" data-label="Done after">{course.done_s.map_or_else(|| "not done".to_owned(), duration)}</td>
+                    <td class="num" data-label="Done after">{course.done_s.map_or_else(|| if live.ended() { "not done" } else { "not done so far" }.to_owned(), duration)}</td>
                     <td class="num" data-label="Deadline">{course.deadline_s.map(duration)}</td>
                     <td data-label="In time">{in_time}</td>
                     <td class="num" data-label="Replica-seconds">{number(course.replica_seconds, 1)}</td>

@@ -7,12 +7,13 @@ use control::{
 use leptos::prelude::*;
 
 use super::{live::JobsLive, search::SHOWN};
+use crate::job::verdict::unknown;
 use crate::ui::{
     chip::PhaseChip,
     erase::{Erase, When, each},
     search::Search,
     time::zone,
-    words::{about, clock_short, count, date, percent, rfc3339, share},
+    words::{about, clock_short, count, date, duration, percent, rfc3339, share},
 };
 
 const PHASES: [Phase; 8] =
@@ -102,7 +103,7 @@ fn Row(id: String) -> impl IntoView {
     let job = live.rows.read_untracked().get(&id).cloned()?;
     let job = RwSignal::from(job);
     let done = move || job.with(|job| share(job.items.done, job.items.total));
-    let phase = Signal::derive(move || job.read().phase);
+    let stand = Signal::derive(move || job.with(|job| (job.phase, job.items.dead)));
     let href = format!("/jobs/{id}");
     Some(
         view! {
@@ -110,7 +111,7 @@ fn Row(id: String) -> impl IntoView {
                 <th scope="row">
                     <a href=href>{move || job.read().name.clone()}</a> " " <span class="mono faint id">{id}</span>
                 </th>
-                <td class="phase-cell"><PhaseChip phase/></td>
+                <td class="phase-cell"><PhaseChip stand/></td>
                 <td class="progress-cell">
                     <progress max="1" value=move || format!("{:.4}", done()) aria-label="Share done"></progress>
                     <span class="muted">{move || job.with(words)}</span>
@@ -133,8 +134,9 @@ fn words(job: &JobSummary) -> String {
 fn deadline(job: &JobSummary, now: i64) -> String {
     let left = (job.deadline_at - job.ended_at.unwrap_or(now)) as f64 / 1000.0;
     match job.phase {
-        Phase::Completed if left >= 0.0 => format!("{} to spare", about(left)),
-        Phase::Completed => format!("{} late", about(left)),
+        // An end does not move any more: as exactly as its own page says it.
+        Phase::Completed if left >= 0.0 => format!("{} to spare", duration(left)),
+        Phase::Completed => format!("{} late", duration(left)),
         phase if phase.ended() => "not reached".to_owned(),
         _ if left >= 0.0 => format!("in {}", about(left)),
         _ => format!("{} ago", about(left)),
@@ -146,7 +148,12 @@ fn deadline(job: &JobSummary, now: i64) -> String {
 fn Finish(job: RwSignal<JobSummary>) -> impl IntoView {
     let zone = zone();
     let ended = Memo::new(move |_| job.read().ended_at);
-    let foretold = Memo::new(move |_| job.with(|job| job.foretold.map(|foretold| said(job, foretold, zone.get()))));
+    let foretold = Memo::new(move |_| {
+        job.with(|job| match job.foretold {
+            Some(foretold) => Some(said(job, foretold, zone.get())),
+            None => unknown(job).then(|| "too early to say".to_owned()),
+        })
+    });
     move || match (ended.get(), foretold.get()) {
         (Some(at), _) => view! { <time datetime=rfc3339(at)>{date(at, zone.get())}</time> }.erase(),
         (None, said) => view! { <span class="muted">{said}</span> }.erase(),

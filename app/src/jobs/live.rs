@@ -6,7 +6,10 @@ use control::live::JobSummary;
 use leptos::prelude::*;
 
 use super::search::{JobsPage, Search};
-use crate::live::follow;
+use crate::{
+    api::{ask::Question, error::ApiError},
+    live::follow,
+};
 
 /// Jobs by id, and the clock that all rows share.
 #[derive(Clone, Copy)]
@@ -18,6 +21,8 @@ pub struct JobsLive {
     pub now: RwSignal<i64>,
     /// Seconds since the newest change; `None` before the first.
     pub age: RwSignal<Option<f64>>,
+    /// Why nothing comes any more: the person has signed out.
+    pub cut: RwSignal<Option<ApiError>>,
     pub search: StoredValue<Search>,
     /// How many jobs there are, known here or not.
     pub total: RwSignal<usize>,
@@ -37,6 +42,7 @@ impl JobsLive {
             shape: RwSignal::new(0),
             now: RwSignal::new(page.now),
             age: RwSignal::new(None),
+            cut: RwSignal::new(None),
             search: StoredValue::new(page.search),
             total: RwSignal::new(page.total),
             unseen: RwSignal::new(page.found.saturating_sub(known)),
@@ -53,7 +59,7 @@ impl JobsLive {
             match known {
                 Some(row) => {
                     let before = row.read_untracked().clone();
-                    reshaped |= before.phase != job.phase || before.items.dead != job.items.dead;
+                    reshaped |= before.phase != job.phase || before.dismissed != job.dismissed || before.items.dead != job.items.dead;
                     if before != job {
                         row.set(job);
                     }
@@ -105,6 +111,8 @@ impl JobsLive {
                 since_moved_ms
             },
             || false,
+            self.cut,
+            || Question::Who,
         );
     }
 }

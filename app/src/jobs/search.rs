@@ -9,8 +9,9 @@ use super::needs::needed;
 
 /// Rows at first, and how many more each time.
 pub const SHOWN: usize = 100;
-/// Jobs in need that go along beside the rows.
+/// Jobs in need that go along beside the rows, and when all of them are asked for.
 const NEEDED: usize = 100;
+const ALL_NEEDED: usize = 1000;
 
 /// `?q=well&phase=running&show=200`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub struct Search {
     pub text: String,
     pub phase: Option<Phase>,
     pub show: usize,
+    /// Every job that needs a person, and not only the first.
+    pub all_needs: bool,
 }
 
 impl Search {
@@ -26,6 +29,7 @@ impl Search {
             text: query.get("q").unwrap_or_default(),
             phase: query.get("phase").and_then(|word| Phase::from_word(&word)),
             show: query.get("show").and_then(|number| number.parse().ok()).unwrap_or(SHOWN),
+            all_needs: query.get("needs").is_some(),
         }
     }
 
@@ -41,12 +45,22 @@ impl Search {
 
     /// The address of the same search with more rows.
     pub fn more(&self) -> String {
-        format!("/jobs?q={}&phase={}&show={}", encoded(&self.text), self.phase.map_or("", Phase::word), self.show.saturating_add(SHOWN))
+        self.address(self.show.saturating_add(SHOWN), self.all_needs)
+    }
+
+    /// The address of the same search with every job that needs a person.
+    pub fn needs(&self) -> String {
+        self.address(self.show, true)
+    }
+
+    fn address(&self, show: usize, all_needs: bool) -> String {
+        let needs = if all_needs { "&needs=all" } else { "" };
+        format!("/jobs?q={}&phase={}&show={show}{needs}", encoded(&self.text), self.phase.map_or("", Phase::word))
     }
 }
 
 /// A text for a query: everything but letters and digits by its bytes.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() {
             out.push(char::from(byte));
@@ -77,13 +91,14 @@ impl JobsPage {
     /// Takes what the page needs out of all jobs, which come newest first.
     pub fn cut(search: Search, all: Vec<JobSummary>, seq: i64, now: i64) -> Self {
         let total = all.len();
+        let most_needed = if search.all_needs { ALL_NEEDED } else { NEEDED };
         let (mut found, mut in_need) = (0, 0);
         let jobs = all
             .into_iter()
             .filter(|job| {
                 let fits = search.fits(job);
                 found += usize::from(fits);
-                let needed = needed(job, now) && in_need < NEEDED;
+                let needed = needed(job, now) && in_need < most_needed;
                 in_need += usize::from(needed);
                 needed || fits && found <= search.show
             })
@@ -106,7 +121,7 @@ mod tests {
     fn a_page_holds_what_is_shown_and_what_needs_a_person_and_counts_the_rest() {
         let mut all: Vec<_> = (0..300).map(|_| job(Phase::Completed, 100, 0)).collect();
         all.push(job(Phase::Running, 10, 3));
-        let search = Search { text: String::new(), phase: Some(Phase::Completed), show: SHOWN };
+        let search = Search { text: String::new(), phase: Some(Phase::Completed), show: SHOWN, all_needs: false };
         let page = JobsPage::cut(search, all, 7, 1_010_000);
         assert_eq!((page.found, page.total, page.jobs.len()), (300, 301, SHOWN + 1));
     }

@@ -41,7 +41,7 @@ fn Whole(page: JobsPage) -> impl IntoView {
     view! {
         <header class="head">
             <div class="grow"><h1>"Jobs"</h1></div>
-            <LiveBadge age=live.age ended=Signal::stored(false)/>
+            <LiveBadge age=live.age ended=Signal::stored(false) cut=live.cut/>
             <a class="button" data-look="primary" href="/submit">"Submit a job"</a>
         </header>
         {move || if none.get() { view! { <Empty/> }.erase() } else { view! { <Needs/> <Table/> }.erase() }}

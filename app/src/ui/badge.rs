@@ -2,7 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::{erase::Erase, words};
+use super::{
+    erase::{Erase, When},
+    words,
+};
+use crate::api::error::ApiError;
 
 /// Above this many seconds without news the page says that it is stale.
 const STALE_S: f64 = 5.0;
@@ -21,12 +25,23 @@ pub fn said(age_s: Option<f64>, ended: bool) -> (&'static str, String) {
     }
 }
 
-/// The badge of a live page.
+/// The badge of a live page; `cut` says why no news will come any more.
 #[component]
-pub fn LiveBadge(#[prop(into)] age: Signal<Option<f64>>, #[prop(into)] ended: Signal<bool>) -> impl IntoView {
+pub fn LiveBadge(
+    #[prop(into)] age: Signal<Option<f64>>,
+    #[prop(into)] ended: Signal<bool>,
+    #[prop(into)] cut: Signal<Option<ApiError>>,
+) -> impl IntoView {
+    let said = move || match cut.get() {
+        Some(ApiError::Unauthorized) => ("stale", "signed out".to_owned()),
+        Some(_) => ("stale", "deleted".to_owned()),
+        None => said(age.get(), ended.get()),
+    };
     view! {
-        <span class="live" data-state=move || said(age.get(), ended.get()).0>
-            {move || said(age.get(), ended.get()).1}
+        <span class="live" data-state=move || said().0>
+            <span>{move || said().1}</span>
+            // The same page, which then says how to sign in.
+            <When on=move || cut.get() == Some(ApiError::Unauthorized)><a href="" rel="external">"sign in"</a></When>
         </span>
     }
     .erase()

@@ -3,7 +3,7 @@
 use control::job::Phase;
 use leptos::prelude::*;
 
-use super::erase::Erase;
+use super::{erase::Erase, words::count};
 
 /// How urgent something is; styled by `data-tone`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +38,25 @@ fn look(phase: Phase) -> (Tone, &'static str) {
     }
 }
 
-/// `▶ running`.
+/// `▶ running`, `! completed, 5 dead`.
 #[component]
-pub fn PhaseChip(#[prop(into)] phase: Signal<Phase>) -> impl IntoView {
+pub fn PhaseChip(
+    /// The phase, and how many items are dead.
+    #[prop(into)]
+    stand: Signal<(Phase, u64)>,
+) -> impl IntoView {
+    let look = move || match stand.get() {
+        (Phase::Completed, 1..) => (Tone::Warn, "!"),
+        (phase, _) => look(phase),
+    };
+    let said = move || match stand.get() {
+        (phase @ Phase::Completed, dead @ 1..) => format!("{}, {} dead", phase.word(), count(dead)),
+        (phase, _) => phase.word().to_owned(),
+    };
     view! {
-        <span class="chip" data-tone=move || look(phase.get()).0.word() data-phase=move || phase.get().word()>
-            <span aria-hidden="true">{move || look(phase.get()).1}</span>
-            {move || phase.get().word()}
+        <span class="chip" data-tone=move || look().0.word() data-phase=move || stand.get().0.word()>
+            <span aria-hidden="true">{move || look().1}</span>
+            {said}
         </span>
     }
     .erase()

@@ -34,6 +34,11 @@ pub fn quantity(value: f64) -> String {
     if value >= 0.0 && value.fract() == 0.0 { count(value as u64) } else { number(value, 1) }
 }
 
+/// A bound to the last digit: `10 000`, `0.001`, `−1`.
+pub fn exact(value: f64) -> String {
+    if value >= 0.0 && value.fract() == 0.0 { count(value as u64) } else { number(value, 9) }
+}
+
 /// A share as whole percent: `63 %`; what is nearly all or nearly nothing keeps a decimal and is not called that.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -160,6 +165,11 @@ mod tests {
     fn large_counts_fit_beside_an_axis() {
         let said = [0.0, 0.5, 900.0, 12_000.0, 500_000.0, 1_500_000.0, 20_000_000.0].map(compact);
         assert_eq!(said.map(|text| text.replace(['\u{202f}', '\u{2009}'], " ")), ["0", "0.5", "900", "12 000", "500 k", "1.5 M", "20 M"]);
+    }
+
+    #[test]
+    fn a_bound_is_never_rounded() {
+        assert_eq!([0.0, 0.0001, 0.25, -1.0, 10_000.0].map(exact), ["0", "0.0001", "0.25", "−1", "10\u{2009}000"]);
     }
 
     #[test]

@@ -85,6 +85,9 @@ pub fn job(id: &str, name: &str, phase: Phase) -> JobSummary {
         service_p50_s: Some(1.2),
         service_p95_s: Some(3.4),
         foretold: None,
+        untaken_since: None,
+        has_output: false,
+        dismissed: false,
     }
 }
 
@@ -183,6 +186,7 @@ fn detail(summary: JobSummary) -> JobDetail {
             state: ReplicaState::Busy,
             started_at: summary.submitted_at,
             place: Some("process 4711".to_owned()),
+            address: Some("127.94.7.1:6379".to_owned()),
             holds: vec!["shot-0042".to_owned()],
             cpu: 0.9,
             memory_bytes: 12_000_000,

@@ -127,12 +127,56 @@ async fn a_table_below_each_chart_says_the_even_pace_too_and_the_deadline_goes_t
 }
 
 #[tokio::test]
+async fn a_tuning_panel_says_the_bounds_and_where_its_sliders_end() {
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Running)] };
+    let (_, html) = page("/jobs/kj-000000000000000b", fake, Some(person()), None).await;
+    assert!(html.contains("Help for kp. From 0 to 100."), "{html}");
+    assert!(html.contains("kp, slider to 10\"") && html.contains("The slider ends at 10; the number beside it takes up to 100."), "{html}");
+    assert!(html.contains("Undo: kp back to 1.0<"), "{html}");
+    let apply = html.split("Apply as revision").next().and_then(|before| before.rsplit("<button").next()).unwrap_or_default();
+    assert!(!apply.contains("disabled"), "without scripts it can be applied: {apply}");
+}
+
+#[tokio::test]
 async fn an_unknown_job_is_404_and_a_stranger_is_asked_to_sign_in() {
     let (status, html) = page("/jobs/kj-nothing", Fake::default(), Some(person()), None).await;
     assert_eq!(status, 404);
     assert!(html.contains("Not found: job kj-nothing."));
     let (_, html) = page("/jobs", Fake::default(), None, None).await;
     assert!(html.contains("Open the link that the server printed"));
+}
+
+#[tokio::test]
+async fn what_was_refused_without_scripts_stands_at_the_panel_with_what_was_typed() {
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Running)] };
+    let refused = "%7B%22path%22%3A%22%2Fapi%2Ffn%2Ftune%22%2C%22error%22%3A%7B%22invalid%22%3A%7B%22errors%22%3A%5B%7B%22field%22%3A%22kp%22%2C\
+        %22message%22%3A%22Enter%200%20or%20more.%22%7D%5D%7D%7D%2C%22loop_name%22%3A%22main%22%2C%22typed%22%3A%7B%22kp%22%3A%22-1%22%7D%7D";
+    let (_, html) = page(&format!("/jobs/kj-000000000000000b?refused={refused}"), fake, Some(person()), None).await;
+    assert!(html.contains("Not applied: look at the marked fields.") && html.contains("Enter 0 or more."), "{html}");
+    assert!(html.contains("value=\"-1\""), "{html}");
+}
+
+#[tokio::test]
+async fn a_completed_job_with_dead_items_is_not_green() {
+    let fake = Fake { jobs: vec![job("kj-000000000000000b", "Well 41", Phase::Completed)] };
+    for path in ["/jobs", "/jobs/kj-000000000000000b"] {
+        let (_, html) = page(path, fake.clone(), Some(person()), None).await;
+        assert!(html.contains("completed, 2 dead") && html.contains("Completed, 2 dead:"), "{path}: {html}");
+    }
+    let (_, html) = page("/jobs", fake, Some(person()), None).await;
+    assert!(html.contains(">Dismiss</button>"), "{html}");
+}
+
+#[tokio::test]
+async fn all_that_need_a_person_are_one_link_away() {
+    let jobs = (0..9).map(|n| job(&format!("kj-{n:016}"), &format!("Run {n}"), Phase::Failed)).collect();
+    let fake = Fake { jobs };
+    let lines = |html: &str| html.matches("Dismiss Run").count();
+    let (_, html) = page("/jobs", fake.clone(), Some(person()), None).await;
+    assert!(html.contains("and 3 more</a>") && html.contains("&amp;needs=all\""), "{html}");
+    assert_eq!(lines(&html), 6);
+    let (_, html) = page("/jobs?needs=all", fake, Some(person()), None).await;
+    assert_eq!(lines(&html), 9);
 }
 
 fn person() -> Viewer {

@@ -12,6 +12,7 @@ use crate::access::tokens::{self, TokenFileError};
 use crate::backend::Server;
 use crate::clock::now_ms;
 use crate::config::{OnExit, Settings};
+use crate::http::live::Streams;
 use crate::http::{Web, router};
 use crate::manager::{Manager, uploads};
 use crate::queue::{QueueError, Queues};
@@ -84,6 +85,7 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
         hosts: Arc::new(hosts(&settings)),
         stop: stop.clone(),
         signed_out: watch::Sender::new(0),
+        streams: Streams::default(),
     };
     tracing::info!("listening on http://{}", settings.listen);
     let signal = {

@@ -34,6 +34,10 @@ struct Running {
     completions: Vec<Completion>,
     /// Its newest forecast says that the deadline cannot be met.
     late: bool,
+    /// What it foretold at its last activation.
+    foretold: Option<Foretold>,
+    /// Something told how long items take when it was activated last: a forecast from less is kept to itself.
+    informed: bool,
 }
 
 /// What one activation of all due loops came to.
@@ -85,6 +89,8 @@ impl Loops {
                 wish: None,
                 completions: Vec::new(),
                 late: false,
+                foretold: None,
+                informed: false,
             });
         }
         Ok(Self { running })
@@ -111,6 +117,7 @@ impl Loops {
             if at_ms < one.due_ms {
                 continue;
             }
+            (one.foretold, one.informed) = (None, moment.seen.informed());
             one.due_ms = at_ms + (one.spec.interval_s * 1000.0) as u64;
             let input = match moment.metrics.get(&one.spec.metric) {
                 Some(value) => {
@@ -126,6 +133,7 @@ impl Loops {
         if !moving.is_empty() {
             self.move_joined(&moving, moment, job, &mut outcome);
         }
+        outcome.foretold = self.running.iter().find_map(|one| one.foretold);
         outcome
     }
 
@@ -201,9 +209,9 @@ impl Running {
         if decision.wanted.is_finite() {
             outcome.samples.push((format!("wish.{name}"), decision.wanted));
         }
-        if let Some(forecast) = decision.forecast {
+        if let Some(forecast) = decision.forecast.filter(|_| self.informed) {
             let at = wall_ms + forecast.p50_ms as i64 - decision.at_ms as i64;
-            outcome.foretold.get_or_insert(Foretold { at, p_meet: forecast.p_meet });
+            self.foretold = Some(Foretold { at, p_meet: forecast.p_meet });
             let from_now = |ms: u64| (ms as f64 - decision.at_ms as f64) / 1000.0;
             outcome.samples.extend([
                 (format!("finish.{name}.p5"), from_now(forecast.p5_ms)),

@@ -1,11 +1,14 @@
 //! Live streams: cursors over the store's sequence, resumed by `Last-Event-ID`. Slow clients lag and never lose.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use control::live::Frame;
 use futures::Stream;
@@ -38,6 +41,46 @@ fn cursor(headers: &HeaderMap, start: &Start) -> i64 {
     last.unwrap_or(start.after)
 }
 
+/// Streams of one session that stay open. A browser opens six connections to a server at most, and requests need some:
+/// the pages beyond get what there is and an end, and their browser asks again with the same cursor.
+const OPEN_STREAMS: usize = 4;
+/// How soon it asks again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The open streams of each session; counted down when a stream is dropped.
+#[derive(Clone, Default)]
+pub struct Streams(Arc<Mutex<HashMap<Vec<u8>, usize>>>);
+
+struct Place {
+    streams: Streams,
+    session: Vec<u8>,
+}
+
+impl Streams {
+    /// A place for one more stream of this session, if there is one.
+    fn place(&self, session: &Session) -> Option<Place> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(session.0.clone()).or_default();
+        if *count >= OPEN_STREAMS {
+            return None;
+        }
+        *count += 1;
+        Some(Place { streams: self.clone(), session: session.0.clone() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.session) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.session);
+            }
+        }
+    }
+}
+
 type Events = std::pin::Pin<Box<dyn Stream<Item = Result<Event, Infallible>> + Send>>;
 
 fn sse(stream: Events) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
@@ -54,11 +97,14 @@ pub async fn job(
 ) -> Result<Sse<axum::response::sse::KeepAliveStream<Events>>, Failure> {
     // An unknown job would be silent for ever.
     web.server.manager.row(&id).await?;
-    let state = Cursor::new(&web, session, cursor(&headers, &start));
+    let state = Cursor::new(&web, session, &headers, &start);
     Ok(sse(Box::pin(futures::stream::unfold((state, id), |(mut state, id)| async move {
         loop {
             if let Some(event) = state.ready.next() {
                 return Some((Ok(event), (state, id)));
+            }
+            if let Stay::Short { told: true } = state.stay {
+                return None;
             }
             let frames = match state.read(&id).await {
                 Ok(Read::Frames(frames)) => frames,
@@ -72,6 +118,9 @@ pub async fn job(
                     return None;
                 }
             };
+            if let Some(again) = state.again(frames.is_empty()) {
+                return Some((Ok(again), (state, id)));
+            }
             if frames.is_empty() {
                 if !state.wait().await {
                     return None;
@@ -82,7 +131,7 @@ pub async fn job(
             for frame in frames {
                 state.seq = frame.seq;
                 if let Ok(event) = Event::default().id(frame.seq.to_string()).json_data(&frame) {
-                    events.push(event);
+                    events.push(if matches!(state.stay, Stay::Short { .. }) { event.retry(AGAIN) } else { event });
                 }
             }
             state.ready = events.into_iter();
@@ -97,7 +146,7 @@ pub async fn jobs(
     Extension(session): Extension<Session>,
     headers: HeaderMap,
 ) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
-    let state = Cursor::new(&web, session, cursor(&headers, &start));
+    let state = Cursor::new(&web, session, &headers, &start);
     sse(Box::pin(futures::stream::unfold(state, |mut state| async move {
         loop {
             let (seq, changed) = match state.web.store.jobs_changed_after(state.seq, 1000).await {
@@ -108,6 +157,13 @@ pub async fn jobs(
                 }
             };
             state.seq = state.seq.max(seq);
+            if let Stay::Short { told } = &mut state.stay {
+                if std::mem::replace(told, true) {
+                    return None;
+                }
+                let event = Event::default().id(state.seq.to_string()).retry(AGAIN).json_data(&changed).unwrap_or_default();
+                return Some((Ok(event), state));
+            }
             if !changed.is_empty() {
                 // Many jobs tick at the same second: one message carries them all.
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -133,6 +189,15 @@ struct Cursor {
     ready: std::vec::IntoIter<Event>,
     /// When this stream had last read all that there was.
     whole_at: Option<Instant>,
+    stay: Stay,
+}
+
+/// How long a stream stays open.
+enum Stay {
+    /// Until the page goes; a browser's stream holds one of its session's places.
+    Long { _place: Option<Place> },
+    /// Until it has told what there was.
+    Short { told: bool },
 }
 
 enum Read {
@@ -144,9 +209,23 @@ enum Read {
 }
 
 impl Cursor {
-    fn new(web: &Web, session: Session, seq: i64) -> Self {
+    fn new(web: &Web, session: Session, headers: &HeaderMap, start: &Start) -> Self {
+        let seq = cursor(headers, start);
+        // Programs with a token have as many connections as they want.
+        let stay = match web.streams.place(&session) {
+            _ if headers.contains_key(AUTHORIZATION) => Stay::Long { _place: None },
+            Some(place) => Stay::Long { _place: Some(place) },
+            None => Stay::Short { told: false },
+        };
         let (changes, signed_out) = (web.store.seq(), web.signed_out.subscribe());
-        Self { web: web.clone(), seq, changes, session, signed_out, ready: Vec::new().into_iter(), whole_at: None }
+        Self { web: web.clone(), seq, changes, session, signed_out, ready: Vec::new().into_iter(), whole_at: None, stay }
+    }
+
+    /// The end of a short stream: when to ask again. Without any event a browser would keep its own, longer pause.
+    fn again(&mut self, nothing: bool) -> Option<Event> {
+        let Stay::Short { told } = &mut self.stay else { return None };
+        *told = true;
+        nothing.then(|| Event::default().retry(AGAIN).comment("nothing new"))
     }
 
     /// The next frames of a job. Only a stream that begins or lags can have missed some.
@@ -182,5 +261,23 @@ impl Cursor {
                 },
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OPEN_STREAMS, Session, Streams};
+
+    #[test]
+    fn a_browsers_requests_find_a_connection_however_many_pages_it_shows() {
+        let streams = Streams::default();
+        let (ann, bob) = (Session(vec![1]), Session(vec![2]));
+        let mut places: Vec<_> = (0..OPEN_STREAMS).map(|_| streams.place(&ann)).collect();
+        assert!(places.iter().all(Option::is_some) && streams.place(&ann).is_none());
+        assert!(streams.place(&bob).is_some(), "each session has its own");
+        places.pop();
+        assert!(streams.place(&ann).is_some(), "a page that goes makes room");
+        places.clear();
+        assert!(streams.0.lock().unwrap().is_empty());
     }
 }

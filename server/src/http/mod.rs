@@ -3,7 +3,7 @@
 mod failure;
 mod guard;
 mod jobs;
-mod live;
+pub mod live;
 mod pages;
 mod results;
 mod sign_in;
@@ -37,6 +37,7 @@ pub struct Web {
     pub stop: CancellationToken,
     /// Counts sign-outs: streams then ask whether theirs was meant.
     pub signed_out: watch::Sender<u64>,
+    pub streams: live::Streams,
 }
 
 /// The largest JSON body, bytes.

@@ -140,8 +140,9 @@ async fn command(
         "resume" => JobCommand::Resume,
         "stop" => JobCommand::Stop,
         "terminate" => JobCommand::Terminate,
+        "dismiss" => JobCommand::Dismiss,
         other => {
-            let what = format!("the command {other}; known are suspend, resume, stop, terminate");
+            let what = format!("the command {other}; known are suspend, resume, stop, terminate, dismiss");
             return Err(ApiError::NotFound { what }.into());
         }
     };

@@ -260,6 +260,7 @@ impl Task {
             (JobCommand::Suspend, Some(_)) => return Ok(Some("it is suspended or stopping already")),
             (JobCommand::Resume, _) => return Ok(Some("it is not suspended")),
             (JobCommand::Stop, Some(_)) => return Ok(Some("it is stopping already")),
+            (JobCommand::Dismiss, _) => return Ok(Some("it has not ended")),
         }
         Ok(None)
     }

@@ -193,8 +193,13 @@ impl Manager {
 
     pub async fn command(&self, id: &str, command: JobCommand) -> Result<(), ApiError> {
         let row = self.row(id).await?;
-        if row.phase.ended() {
-            return Err(ApiError::Conflict { message: format!("job {id} has ended: it is {}", row.phase.word()) });
+        match (command, row.phase.ended()) {
+            (JobCommand::Dismiss, true) => return self.shared.store.dismiss(id).await.map_err(|error| internal(&error)),
+            (JobCommand::Dismiss, false) => {
+                return Err(ApiError::Conflict { message: format!("job {id} has not ended: what it needs is not over") });
+            }
+            (_, true) => return Err(ApiError::Conflict { message: format!("job {id} has ended: it is {}", row.phase.word()) }),
+            (_, false) => {}
         }
         let (answer, answered) = oneshot::channel();
         self.nudge(id, Nudge::Command(command, answer)).await?;
@@ -214,6 +219,7 @@ impl Manager {
     }
 
     /// Stores a new revision of a loop's parameters; the running loop uses it at its next activation.
+    /// Values that run already make no revision: the answer is the one that runs.
     pub async fn tune(&self, id: &str, loop_name: &str, base_revision: u32, params: Value, by: &str) -> Result<u32, ApiError> {
         let row = self.row(id).await?;
         if row.phase.ended() {
@@ -320,6 +326,8 @@ pub fn summary(row: &JobRow, queue: Option<&Queue>, replicas: control::live::Rep
     summary.started_at = row.started_at;
     summary.ended_at = row.ended_at;
     summary.replicas = replicas;
+    // What was seen of an end is of no account once the job goes on.
+    summary.dismissed = false;
     summary.foretold = row.summary.foretold.filter(|_| row.phase == Phase::Running);
     if let Some(queue) = queue {
         let service = queue.service();

@@ -203,6 +203,7 @@ impl Replicas {
             state: ReplicaState::Ended,
             started_at: row.started_at,
             place: None,
+            address: None,
             holds: Vec::new(),
             cpu: 0.0,
             memory_bytes: 0,

@@ -125,6 +125,12 @@ impl Store {
             .reading(|| "the uploads of jobs".to_owned())
     }
 
+    /// Notes that somebody has seen how a job ended; lists hear of it.
+    pub async fn dismiss(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.write(move |tx| Box::pin(dismiss(tx, id))).await
+    }
+
     /// Forgets a job and all that belongs to it; its samples go with the next housekeepings.
     /// Deleting an unknown job is no error.
     pub async fn delete_job(&self, id: &str) -> Result<()> {
@@ -160,6 +166,9 @@ async fn insert(tx: &mut Tx, job: NewJob) -> Result<i64> {
         service_p50_s: None,
         service_p95_s: None,
         foretold: None,
+        untaken_since: None,
+        has_output: false,
+        dismissed: false,
     };
     sqlx::query("INSERT INTO job_state (job, phase, summary, changed_seq) VALUES (?, ?, ?, ?)")
         .bind(num)
@@ -188,6 +197,19 @@ async fn insert(tx: &mut Tx, job: NewJob) -> Result<i64> {
     let loops = tunings::read(&mut tx.conn, &job.id).await?;
     frames::tell(tx, num, seq, frames::News { at, summary, marks: vec![mark], loops: Some(loops) }).await?;
     Ok(seq)
+}
+
+async fn dismiss(tx: &mut Tx, id: String) -> Result<()> {
+    let what = || format!("that the end of {id} was seen");
+    let num = number(&mut tx.conn, &id).await?;
+    sqlx::query("UPDATE job_state SET summary = json_set(summary, '$.dismissed', json('true')) WHERE job = ?")
+        .bind(num)
+        .execute(&mut tx.conn)
+        .await
+        .writing(what)?;
+    let seq = tx.next_seq();
+    touch(tx, num, seq).await?;
+    Ok(())
 }
 
 async fn set_phase(tx: &mut Tx, id: String, phase: Phase, reason: Option<String>, at: i64) -> Result<i64> {

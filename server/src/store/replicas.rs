@@ -107,6 +107,7 @@ pub(super) async fn views(conn: &mut SqliteConnection, job: i64) -> Result<Vec<R
                 state,
                 started_at: row.started_at,
                 place: None,
+                address: row.ended_at.is_none().then_some(row.addr),
                 holds: Vec::new(),
                 cpu: 0.0,
                 memory_bytes: 0,

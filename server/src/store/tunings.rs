@@ -17,7 +17,7 @@ pub struct Conflict {
 
 impl Store {
     /// Appends a revision if `base_revision` is still the newest. It becomes a mark and a frame
-    /// at once. `params` must have been checked.
+    /// at once. `params` must have been checked; the same values as now make no revision, and are answered with what runs.
     pub async fn add_tuning(
         &self,
         job: &str,
@@ -64,26 +64,21 @@ struct Tuning {
 async fn append(tx: &mut Tx, tuning: Tuning) -> Result<std::result::Result<LoopView, Conflict>> {
     let Tuning { job, loop_name, base_revision, params, author, at } = tuning;
     let num = jobs::number(&mut tx.conn, &job).await?;
-    let mut loops = read(&mut tx.conn, &job).await?;
-    let Some(current) = loops.iter_mut().find(|view| view.name == loop_name) else {
+    let Some(current) = read(&mut tx.conn, &job).await?.into_iter().find(|view| view.name == loop_name) else {
         return Err(StoreError::UnknownLoop { job, loop_name });
     };
     if current.revision != base_revision {
-        return Ok(Err(Conflict { current: current.clone() }));
+        return Ok(Err(Conflict { current }));
     }
-    current.revision += 1;
-    insert(tx, num, &loop_name, current.revision, &params, &author, at).await?;
-    let mark = Mark {
-        at,
-        kind: MarkKind::Tuned,
-        text: format!("{}, by {author}", in_words(&current.params, &params)),
-        loop_name: Some(loop_name),
-        decision: None,
-    };
-    current.previous = Some(std::mem::replace(&mut current.params, params));
-    current.author = author;
-    current.tuned_at = at;
-    let tuned = current.clone();
+    let changes = in_words(&current.params, &params);
+    if changes.is_empty() {
+        return Ok(Ok(current));
+    }
+    insert(tx, num, &loop_name, current.revision + 1, &params, &author, at).await?;
+    let mark =
+        Mark { at, kind: MarkKind::Tuned, text: format!("{changes}, by {author}"), loop_name: Some(loop_name.clone()), decision: None };
+    let loops = read(&mut tx.conn, &job).await?;
+    let tuned = loops.iter().find(|view| view.name == loop_name).cloned().ok_or(StoreError::UnknownLoop { job, loop_name })?;
     let seq = tx.next_seq();
     marks::insert(tx, num, seq, std::slice::from_ref(&mark)).await?;
     let summary = jobs::touch(tx, num, seq).await?;
@@ -109,24 +104,33 @@ pub(super) async fn insert(tx: &mut Tx, job: i64, loop_name: &str, revision: u32
 pub(super) async fn read(conn: &mut SqliteConnection, job: &str) -> Result<Vec<LoopView>> {
     let what = || format!("the loops of {job}");
     let rows = sqlx::query(
-        "SELECT l.name, l.kind, l.metric, l.actuator, t.revision, t.params, t.author, t.tuned_at,
-                (SELECT p.params FROM tuning p
-                 WHERE p.job = t.job AND p.loop_name = t.loop_name AND p.revision = t.revision - 1) AS previous
+        "SELECT l.name, l.kind, l.metric, l.actuator, t.revision, t.params, t.author, t.tuned_at
          FROM control_loop l
          JOIN tuning t ON t.job = l.job AND t.loop_name = l.name AND t.revision =
               (SELECT max(n.revision) FROM tuning n WHERE n.job = l.job AND n.loop_name = l.name)
          WHERE l.job = (SELECT num FROM job WHERE id = ?) ORDER BY l.place",
     )
     .bind(job)
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await
     .reading(what)?;
+    let mut histories: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let all: Vec<(String, String)> =
+        sqlx::query_as("SELECT loop_name, params FROM tuning WHERE job = (SELECT num FROM job WHERE id = ?) ORDER BY loop_name, revision")
+            .bind(job)
+            .fetch_all(conn)
+            .await
+            .reading(what)?;
+    for (name, params) in all {
+        histories.entry(name).or_default().push(decode(&params, what)?);
+    }
     rows.iter()
         .map(|row| {
             let params: String = row.try_get("params").reading(what)?;
-            let previous: Option<String> = row.try_get("previous").reading(what)?;
+            let name: String = row.try_get("name").reading(what)?;
             Ok(LoopView {
-                name: row.try_get("name").reading(what)?,
+                previous: histories.remove(&name).and_then(before),
+                name,
                 kind: row.try_get("kind").reading(what)?,
                 metric: row.try_get("metric").reading(what)?,
                 actuator: row.try_get("actuator").reading(what)?,
@@ -134,17 +138,33 @@ pub(super) async fn read(conn: &mut SqliteConnection, job: &str) -> Result<Vec<L
                 params: decode(&params, what)?,
                 author: row.try_get("author").reading(what)?,
                 tuned_at: row.try_get("tuned_at").reading(what)?,
-                previous: previous.map(|text| decode(&text, what)).transpose()?,
             })
         })
         .collect()
 }
 
-/// `guards.cooldown_s 30 → 60, proportional_gain 1 → 2`, by name.
+/// What undo brings back, given every revision's values, oldest first: the newest that was not undone itself.
+///
+/// A revision that returns to the values before the newest that stands undoes it, whether somebody pressed a button or
+/// typed them; so 40 → 60 → 80 → 60 → 40 leads back step by step, and then there is nothing to undo.
+fn before(history: Vec<Value>) -> Option<Value> {
+    let mut standing: Vec<Value> = Vec::new();
+    for params in history {
+        let same = |depth: usize| standing.iter().rev().nth(depth).is_some_and(|one| in_words(one, &params).is_empty());
+        if same(1) {
+            standing.pop();
+        } else if !same(0) {
+            standing.push(params);
+        }
+    }
+    standing.into_iter().rev().nth(1)
+}
+
+/// `guards.cooldown_s 30 → 60, proportional_gain 1 → 2`, by name; empty when nothing differs.
 fn in_words(before: &Value, after: &Value) -> String {
     let mut changes = Vec::new();
     collect("", Some(before), Some(after), &mut changes);
-    if changes.is_empty() { "confirmed without a change".to_owned() } else { changes.join(", ") }
+    changes.join(", ")
 }
 
 fn collect(path: &str, before: Option<&Value>, after: Option<&Value>, changes: &mut Vec<String>) {
@@ -168,5 +188,26 @@ fn collect(path: &str, before: Option<&Value>, after: Option<&Value>, changes: &
     let (old, new) = (word(before), word(after));
     if old != new {
         changes.push(format!("{path} {old} → {new}").trim_start().to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::before;
+
+    fn undo(history: &[i32]) -> Option<i64> {
+        before(history.iter().map(|gain| json!({ "gain": gain })).collect())?["gain"].as_i64()
+    }
+
+    #[test]
+    fn undo_leads_back_step_by_step() {
+        assert_eq!(undo(&[40]), None);
+        assert_eq!(undo(&[40, 60, 80]), Some(60));
+        assert_eq!(undo(&[40, 60, 80, 60]), Some(40));
+        assert_eq!(undo(&[40, 60, 80, 60, 40]), None);
+        assert_eq!(undo(&[40, 60, 80, 60, 90]), Some(60), "what was undone is not brought back");
+        assert_eq!(undo(&[40, 60, 60, 60]), Some(40), "revisions without a change hide nothing");
     }
 }

@@ -6,7 +6,7 @@ import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const { chromium } = createRequire(`${process.cwd()}/`)("@playwright/test");
-const { url, id, link, bearer, pages, readers, seconds, program, server } = JSON.parse(process.argv[2]);
+const { url, id, links, bearer, readers, seconds, program, server } = JSON.parse(process.argv[2]);
 
 /** Before any script of the page: notes arrivals of messages, changes of the number of done items, and painted charts. */
 function watch() {
@@ -94,15 +94,12 @@ const browser = await chromium.launch({
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 const look = { viewport: { width: 1440, height: 900 } };
-const first = await browser.newContext(look);
-await (await first.newPage()).goto(link);
-const storageState = await first.storageState();
-await first.close();
-
-// A context each, as of people with browsers of their own: one browser opens six connections to a server at most.
+// A context and a session each, as of people with browsers of their own: one browser opens six connections to a server
+// at most, so that one session's streams beyond the fourth are short polls.
 const open = [];
-for (let number = 0; number < pages; number++) {
-  const page = await (await browser.newContext({ ...look, storageState })).newPage();
+for (const link of links) {
+  const page = await (await browser.newContext(look)).newPage();
+  await page.goto(link);
   await page.addInitScript(watch);
   await page.goto(`${url}/jobs/${id}`, { timeout: 120_000 });
   open.push(page);

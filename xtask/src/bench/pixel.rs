@@ -55,7 +55,7 @@ pub fn measure() -> Result<Report> {
         title: "Sample to pixel",
         method: format!(
             "One running job with one replica, a sample of each of its series once a second, and its page in headless Chromium, software-rendered, {WATCHED} seconds for each line.\n\
-             Each page is a browser context of its own and visible, so that it draws every sample; readers only read the stream of server-sent events.\n\
+             Each page is a browser context of its own, signed in by a link of its own, and visible, so that it draws every sample; readers only read the stream of server-sent events.\n\
              The time is from the sample's own time stamp, at the beginning of the tick, to the end of the frame in which the number of done items has changed, by the clock of the same machine; the charts are painted in the same frame.\n\
              A page paints those of its four charts that would look different by a pixel: few of them in a second of a job of an hour, most of them in a job of ten minutes, which is the last line.\n\
              The time to the browser ends when the message of the stream reaches a script in the page.\n\
@@ -84,9 +84,9 @@ fn watch(server: &Server, id: &str, chromium: &str, pages: usize, readers: usize
     let asked = json!({
         "url": server.url(""),
         "id": id,
-        "link": server.link("/jobs")?,
+        // A link works once, and signs one browser in.
+        "links": (0..pages).map(|_| server.link("/jobs")).collect::<Result<Vec<_>>>()?,
         "bearer": server.bearer()?,
-        "pages": pages,
         "readers": readers,
         "seconds": WATCHED,
         "program": chromium,

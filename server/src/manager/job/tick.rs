@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control::job::Phase;
-use control::live::{Mark, MarkKind};
+use control::live::{JobSummary, Mark, MarkKind};
 use control::observation::{Completion, Hints, Items, Metric, Observation};
 
 use app::backend::JobCommand;
@@ -135,7 +135,11 @@ impl Task {
         let mut marks = std::mem::take(&mut self.marks);
         marks.extend(self.replicas.take_marks());
         marks.extend(outcome.marks);
+        self.row.summary.has_output |= self.replicas.any();
         let mut summary = summary(&self.row, Some(&self.queue), counts);
+        summary.untaken_since = untaken_since(&self.row.summary, &summary, now);
+        self.row.summary.untaken_since = summary.untaken_since;
+        self.row.summary.items = summary.items;
         if !self.row.phase.ended() {
             summary.reason = self.replicas.trouble();
             summary.foretold = outcome.foretold;
@@ -154,6 +158,14 @@ impl Task {
         self.shared.store.tick(tick).await?;
         Ok(())
     }
+}
+
+/// Since when replicas are there, items wait and nobody takes one, going on from the tick `before`.
+fn untaken_since(before: &JobSummary, now: &JobSummary, at: i64) -> Option<i64> {
+    // Quick items may be taken and done between two ticks: then fewer wait.
+    let none_taken = now.items.processing == 0 && now.items.waiting == before.items.waiting;
+    let could = now.phase == Phase::Running && now.items.waiting > 0 && now.replicas.running + now.replicas.starting > 0;
+    (none_taken && could).then(|| before.untaken_since.unwrap_or(at))
 }
 
 /// No instrument measures more, and each digit costs a byte in every line of every recording.

@@ -37,6 +37,11 @@ impl Replicas {
         }
     }
 
+    /// Whether some replica exists or existed.
+    pub fn any(&self) -> bool {
+        !self.living.is_empty() || !self.ended.is_empty()
+    }
+
     pub fn cpu(&self) -> Vec<f64> {
         self.living.iter().map(|one| one.cpu).collect()
     }
@@ -93,6 +98,7 @@ impl Replicas {
             state: self.state(one),
             started_at: one.row.started_at,
             place: self.platform.place(&one.handle),
+            address: Some(one.row.addr.clone()),
             holds: self.queue.holds(&one.row.id),
             cpu: one.cpu,
             memory_bytes: one.memory_bytes,

@@ -2,7 +2,7 @@
 
 use control::job::Phase;
 use control::live::MarkKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::{ReplicaRow, StoreError};
 use super::{House, NOON, new_job};
@@ -72,6 +72,23 @@ async fn of_two_tunings_on_one_revision_the_second_is_shown_the_first() {
     assert_eq!(frame.marks, [mark]);
     let unknown = house.store.add_tuning("kj-a", "none", 1, json!({}), "bob", NOON).await;
     assert!(matches!(unknown, Err(StoreError::UnknownLoop { .. })));
+}
+
+#[tokio::test]
+async fn a_tuning_without_a_change_is_no_revision() {
+    let house = House::new().await;
+    house.job("kj-a").await;
+    let tune = async |base, gain: Value| {
+        let params = json!({"proportional_gain": gain, "guards": {"cooldown_s": 30.0}});
+        house.store.add_tuning("kj-a", "zeal", base, params, "ann", NOON).await.unwrap().unwrap()
+    };
+    assert_eq!(tune(1, json!(2.0)).await.revision, 2);
+    let marks = house.store.marks("kj-a", 9).await.unwrap();
+    let same = tune(2, json!(2)).await;
+    assert_eq!((same.revision, same.previous.unwrap()["proportional_gain"].as_f64()), (2, Some(1.0)));
+    assert_eq!(house.store.marks("kj-a", 9).await.unwrap(), marks, "nothing was tuned");
+    let undone = tune(2, json!(1.0)).await;
+    assert_eq!((undone.revision, undone.previous), (3, None));
 }
 
 #[tokio::test]
