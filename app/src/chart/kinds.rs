@@ -234,8 +234,11 @@ pub mod tests {
     use super::*;
     use crate::job::verdict::tests::job;
 
+    /// A series by name, and its value after so many seconds.
+    type Named = (&'static str, fn(f64) -> f64);
+
     /// A minute of a job of 100 items, submitted at 0 and due after two minutes.
-    fn minute(loops: &[&str], named: &[(&str, fn(f64) -> f64)], check: impl FnOnce(&Facts)) {
+    fn minute(loops: &[&str], named: &[Named], check: impl FnOnce(&Facts)) {
         let one = |name: &&str| LoopSpec {
             name: (*name).to_owned(),
             controller: PluginSpec::new("pid", json!({})),
@@ -265,7 +268,7 @@ pub mod tests {
         check(&Facts { summary: &summary, spec: &spec, series: &series, marks: &marks, now: 60_000, zone: 0 });
     }
 
-    const PLAIN: [(&str, fn(f64) -> f64); 4] = [("done", |s| s), ("wanted", |_| 3.0), ("running", |_| 3.0), ("starting", |_| 0.0)];
+    const PLAIN: [Named; 4] = [("done", |s| s), ("wanted", |_| 3.0), ("running", |_| 3.0), ("starting", |_| 0.0)];
 
     /// One loop that foretells nothing.
     pub fn one_job(check: impl FnOnce(&Facts)) {
@@ -274,7 +277,7 @@ pub mod tests {
 
     /// Two loops, one of which foretells.
     pub fn two_loops(check: impl FnOnce(&Facts)) {
-        let more: [(&str, fn(f64) -> f64); 5] = [
+        let more: [Named; 5] = [
             ("wish.pace", |_| 3.0),
             ("wish.cost", |_| 2.0),
             ("finish.pace.p5", |_| 50.0),
