@@ -251,7 +251,9 @@ impl<'a> Rest<'a> {
         let come = active - self.free_in.len() as f64;
         let begun = |by: f64| -> f64 {
             let each = |free: f64| if free <= by { libm::floor((by - free) / mean) + 1.0 } else { 0.0 };
-            self.free_in.iter().take(active as usize).map(|free| each(*free)).sum::<f64>() + come.max(0.0) * each(self.startup_ms)
+            // A drain takes those first that would be free first.
+            self.free_in.iter().skip(self.free_in.len().saturating_sub(active as usize)).map(|free| each(*free)).sum::<f64>()
+                + come.max(0.0) * each(self.startup_ms)
         };
         let (mut low, mut high) = ((bulk - mean).max(0.0), bulk + mean);
         while begun(high) < self.waiting {
