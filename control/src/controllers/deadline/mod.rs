@@ -192,7 +192,7 @@ fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Need
         return now.min(u32::try_from(seen.items.processing).unwrap_or(u32::MAX).max(seen.bounds.min));
     }
     let ample = needs.least(params.hysteresis);
-    if ample >= now {
+    if ample >= now || !needs.pays_to_shrink() {
         course.ample_since_ms = None;
         return now;
     }

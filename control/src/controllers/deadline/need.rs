@@ -1,6 +1,6 @@
 //! Which allocation meets the deadline, and how surely.
 
-use crate::observation::Observation;
+use crate::observation::{Observation, ScaleIn};
 use crate::prediction::finish::{Finish, Rest};
 use crate::prediction::normal;
 
@@ -45,8 +45,8 @@ const TAIL_ITEMS: f64 = 10.0;
 const SPENT: f64 = 0.55;
 
 /// How much wider than with a fixed allocation the band is below its middle, and at the least allocation.
-const EARLY: f64 = 0.9;
-const EARLY_AT_LEAST: f64 = 1.2;
+const EARLY: f64 = 0.7;
+const EARLY_AT_LEAST: f64 = 1.0;
 const LATE_AT_LEAST: f64 = 2.6;
 
 /// Between two looks, and until a move is seen.
@@ -71,6 +71,9 @@ const KNOWN_ITEMS: f64 = 3.0;
 /// long as a new one would take to start has lost as much as by letting it go wrongly (ski rental).
 const PATIENT: f64 = 0.01;
 const PATIENT_STARTUPS: f64 = 1.5;
+
+/// A lease and two items may be this share of the time left, where a replica that goes is killed.
+const KILL_TIME: f64 = 0.05;
 
 /// What a job has taken so far, milliseconds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -304,6 +307,15 @@ impl<'a> Needs<'a> {
         }
         let p = if already { REGAINED } else { LOST };
         self.at(self.seen.most().max(1), normal::quantile(p)) > self.deadline_ms
+    }
+
+    /// Whether fewer replicas are worth what taking them away throws away: a killed item is begun anew after its lease,
+    /// which must be little against the time left.
+    pub fn pays_to_shrink(&self) -> bool {
+        match self.seen.scale_in {
+            Some(ScaleIn::Kill { lease_ms }) => lease_ms as f64 + 2.0 * self.rest.belief().mean_ms() <= KILL_TIME * self.time_ms,
+            _ => true,
+        }
     }
 
     /// How long fewer replicas must be enough before they are taken away.
