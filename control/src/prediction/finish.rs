@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use super::service::Belief;
 use super::shape::Tables;
-use crate::observation::{Observation, ReplicaState};
+use crate::observation::{Observation, ReplicaState, ScaleIn};
 
 /// Items in flight whose residuals are looked at one by one.
 const LOOKED_AT: usize = 48;
@@ -35,6 +35,9 @@ pub struct Rest<'a> {
     /// Whether items take so equally long that they end in waves.
     even: bool,
 }
+
+/// As good as never.
+const FAR_MS: f64 = 1e18;
 
 /// Replicas that become free at about the same time.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,6 +76,12 @@ impl Finish {
     pub fn median_ms(&self) -> f64 {
         self.bulk_ms + self.tail_ms
     }
+}
+
+/// Items whose replica was killed: they wait again when their lease is over.
+fn leased(seen: &Observation) -> u64 {
+    let killed = matches!(seen.scale_in, Some(ScaleIn::Kill { .. }));
+    if killed { seen.items.processing.saturating_sub(seen.in_flight.len() as u64) } else { 0 }
 }
 
 impl<'a> Rest<'a> {
@@ -117,7 +126,7 @@ impl<'a> Rest<'a> {
         Self {
             tables,
             belief,
-            waiting: seen.items.waiting as f64,
+            waiting: seen.items.waiting.saturating_add(leased(seen)) as f64,
             free_in,
             ready,
             starting,
@@ -251,12 +260,17 @@ impl<'a> Rest<'a> {
         let come = active - self.free_in.len() as f64;
         let begun = |by: f64| -> f64 {
             let each = |free: f64| if free <= by { libm::floor((by - free) / mean) + 1.0 } else { 0.0 };
-            self.free_in.iter().take(active as usize).map(|free| each(*free)).sum::<f64>() + come.max(0.0) * each(self.startup_ms)
+            // A drain takes those first that would be free first.
+            self.free_in.iter().skip(self.free_in.len().saturating_sub(active as usize)).map(|free| each(*free)).sum::<f64>()
+                + come.max(0.0) * each(self.startup_ms)
         };
         let (mut low, mut high) = ((bulk - mean).max(0.0), bulk + mean);
-        while begun(high) < self.waiting {
+        // In steps that double: who holds an item of a million years must not be waited for.
+        let mut step = mean;
+        while begun(high) < self.waiting && high < FAR_MS {
             low = high;
-            high += mean;
+            high += step;
+            step *= 2.0;
         }
         for _ in 0..7 {
             let middle = 0.5 * (low + high);

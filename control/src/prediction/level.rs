@@ -83,10 +83,10 @@ const SAME: f64 = 1e-6;
 
 const MODELS: [Model; 7] = [
     Model { horizon: f64::INFINITY, axis: Axis::Level, handicap: 0.0 },
-    Model { horizon: 120.0, axis: Axis::Level, handicap: 1.5 },
-    Model { horizon: 20.0, axis: Axis::Level, handicap: 3.0 },
-    Model { horizon: f64::INFINITY, axis: Axis::Number, handicap: 3.0 },
-    Model { horizon: 80.0, axis: Axis::Number, handicap: 4.0 },
+    Model { horizon: 120.0, axis: Axis::Level, handicap: 3.0 },
+    Model { horizon: 20.0, axis: Axis::Level, handicap: 6.0 },
+    Model { horizon: f64::INFINITY, axis: Axis::Number, handicap: 6.0 },
+    Model { horizon: 80.0, axis: Axis::Number, handicap: 8.0 },
     Model { horizon: f64::INFINITY, axis: Axis::Rank, handicap: UNSORTED },
     Model { horizon: 80.0, axis: Axis::Rank, handicap: UNSORTED },
 ];
@@ -148,6 +148,26 @@ pub struct Outlook {
 /// What is believed of the level before the first item is done.
 pub struct Prior {
     pub level: f64,
+    /// Its spread about the truth when who said it was wrong …
+    pub doubt: f64,
+    /// … and when not, which is believed with the probability `trust`.
+    pub right: f64,
+    pub trust: f64,
+}
+
+impl Prior {
+    /// Spread about the truth, whether right or wrong.
+    pub fn spread(&self) -> f64 {
+        (self.trust * self.right * self.right + (1.0 - self.trust) * self.doubt * self.doubt).sqrt()
+    }
+}
+
+/// What those in flight tell, and what they leave open.
+#[derive(Debug, Clone, Copy)]
+pub struct Unfinished {
+    /// How much higher the level is than items done say, for the short ones are done first.
+    pub shift: f64,
+    /// Doubt about the mean that the number of items does not tell: a standard deviation of its logarithm.
     pub doubt: f64,
 }
 
@@ -160,16 +180,26 @@ struct Ahead {
 }
 
 impl Ahead {
-    /// Joined with what was believed before, by their precision. Each model by itself: that models differ makes what
-    /// was believed no better.
-    fn after(self, before: &Prior, worth: f64) -> Self {
-        let own = 1.0 / (before.doubt * before.doubt);
+    /// Joined with what was believed before, by their precision: whoever said it was right or was not, and each case
+    /// counts by how well it fits what was learnt. So a right hint is kept through a few odd items, and a wrong one goes
+    /// fast. Each model by itself: that models differ makes what was believed no better.
+    fn after(self, before: &Prior, worth: f64, open: f64) -> Self {
         // What few items tell is less sure than their spread says: the spread itself is hardly known.
         let caution = 1.0 + 2.0 / worth.max(0.5);
-        let theirs = 1.0 / (self.doubt * self.doubt * caution).max(1e-8);
-        let share = theirs / (own + theirs);
-        let joined = |learnt: f64| before.level + share * (learnt - before.level);
-        Self { level: joined(self.level), last: joined(self.last), doubt: (1.0 / (own + theirs)).sqrt(), bend: self.bend }
+        let learnt = (self.doubt * self.doubt * caution + open * open).max(1e-8);
+        let off = self.level - before.level;
+        let fits = |share: f64, doubt: f64| {
+            let variance = doubt * doubt + learnt;
+            (share / variance.sqrt()) * libm::exp(-0.5 * off * off / variance)
+        };
+        let (right, wrong) = (fits(before.trust, before.right), fits(1.0 - before.trust, before.doubt).max(1e-300));
+        let right = right / (right + wrong);
+        let share = |doubt: f64| doubt * doubt / (doubt * doubt + learnt);
+        let (near, far) = (share(before.right), share(before.doubt));
+        let mean = right * near + (1.0 - right) * far;
+        let joined = |learnt: f64| before.level + mean * (learnt - before.level);
+        let variance = learnt * mean + right * (1.0 - right) * (near - far) * (near - far) * off * off;
+        Self { level: joined(self.level), last: joined(self.last), doubt: variance.sqrt(), bend: self.bend }
     }
 }
 
@@ -227,10 +257,10 @@ impl Levels {
     }
 
     /// What to expect of the next `items` items, the last there are, after what was believed of them `before`.
-    pub fn ahead(&self, items: f64, sd: f64, before: &Prior) -> Outlook {
+    pub fn ahead(&self, items: f64, sd: f64, before: &Prior, unfinished: Unfinished) -> Outlook {
         let total = self.count + items;
         self.mixed(|model, sums| {
-            let ahead = match model.axis {
+            let mut ahead = match model.axis {
                 Axis::Rank => sums.longer(model, items, total, sd),
                 Axis::Level | Axis::Number => {
                     let (middle, doubt) = sums.at(model, self.count + items / 2.0, sd, total);
@@ -238,7 +268,9 @@ impl Levels {
                     Ahead { level: middle, last: sums.at(model, total, sd, total).0, doubt, bend }
                 }
             };
-            ahead.after(before, sums.weight)
+            ahead.level += unfinished.shift;
+            ahead.last += unfinished.shift;
+            ahead.after(before, sums.weight, unfinished.doubt)
         })
     }
 

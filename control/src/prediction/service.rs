@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::level::{Levels, Prior};
+use super::level::{Levels, Prior, Unfinished};
 use super::normal;
 use super::shape::{Shape, Tables};
 use crate::observation::{Hints, Observation};
@@ -11,8 +11,18 @@ use crate::observation::{Hints, Observation};
 const PRIOR_SD: f64 = 0.5;
 const PRIOR_ITEMS: f64 = 3.0;
 
-/// Spread of a user's guess about the truth: it is often wrong by a factor of two.
-const HINT_DOUBT: f64 = 0.35;
+/// The mean over the typical item that the shape says is believed as much as so many items.
+const PRIOR_RATIOS: f64 = 3.0;
+
+/// A user's word is either right, to within this spread of the logarithm, or wrong by about a factor of two.
+const RIGHT: f64 = 0.1;
+const WRONG: f64 = 0.6;
+
+/// How often it is right.
+const TRUST: f64 = 0.8;
+
+/// Items that are not done yet may be others than those that are, by about this factor's logarithm.
+const UNSEEN: f64 = 0.7;
 
 /// Spread of the level from one job of a template to the next, before it was seen.
 const HISTORY_DOUBT: f64 = 0.3;
@@ -39,7 +49,7 @@ const SHORTEST_MS: f64 = 0.01;
 const LONGEST_MS: f64 = 1e12;
 
 /// Items in flight that are looked at; more say nothing new.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: usize = 32;
 
 /// Items done since the observation before that are learnt from one by one; of more, each stands for its neighbours.
 const LEARNT_AT_ONCE: usize = 32;
@@ -116,10 +126,10 @@ impl Service {
             let keep = 1.0 - 1.0 / SPREAD_ITEMS;
             self.squares = self.squares * keep + error * error * share;
             self.weight = self.weight * keep + 1.0;
-            let keep = 1.0 - 1.0 / RATIO_ITEMS;
-            self.ratios = self.ratios * keep + libm::exp(error.clamp(-20.0, GIANT));
-            self.ratio_weight = self.ratio_weight * keep + 1.0;
             if known >= SHAPE_FROM {
+                let keep = 1.0 - 1.0 / RATIO_ITEMS;
+                self.ratios = self.ratios * keep + libm::exp(error.clamp(-20.0, GIANT));
+                self.ratio_weight = self.ratio_weight * keep + 1.0;
                 self.shape.learn(error, self.sd());
             }
         }
@@ -143,25 +153,29 @@ impl Service {
     /// What is believed of the items to come, with what those in flight tell by not being done.
     pub fn belief(&mut self, seen: &Observation, guess_ms: f64) -> Belief {
         let sd = self.sd();
-        let mean = self.tables().mean;
-        let prior = Prior::of(&seen.hints, guess_ms, mean);
+        let (mean, cv) = (self.tables().mean, self.tables().cv.min(4.0));
+        let ratio = (self.ratios + PRIOR_RATIOS * mean) / (self.ratio_weight + PRIOR_RATIOS);
+        let prior = Prior::of(&seen.hints, guess_ms, ratio);
         let own = (sd / prior.doubt) * (sd / prior.doubt);
         let (level, last, doubt, worth) = if self.levels.count() > 0.0 {
-            let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd, &prior);
+            let next = self.levels.next(sd, seen.items.total as f64);
+            let shift = self.unfinished(seen, next.level, sd, next.worth);
+            let held = seen.in_flight.len() as f64;
+            let unseen = UNSEEN * held / (held + self.levels.count());
+            // The mean of what is spread widely is known less well than its typical value.
+            let of_mean = (cv * cv - sd * sd).max(0.0) / (next.worth + 1.0);
+            let unfinished = Unfinished { shift, doubt: (unseen * unseen + of_mean).sqrt() };
+            let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd, &prior, unfinished);
             (learnt.level, learnt.last, (learnt.doubt * learnt.doubt + learnt.bend * learnt.bend).sqrt(), learnt.worth + own)
         } else {
-            (prior.level, prior.level, prior.doubt, own)
+            let spread = prior.spread();
+            let shift = self.unfinished(seen, prior.level, sd, (sd / spread) * (sd / spread));
+            (prior.level + shift, prior.level + shift, spread, own)
         };
-        let shift = self.unfinished(seen, level, sd, worth);
-        let ratio = (self.ratios + 6.0 * mean) / (self.ratio_weight + 6.0);
-        // The mean of what is spread widely is known less well than its typical value.
-        let cv = self.tables().cv.min(4.0);
-        let of_mean = cv * cv / (worth + 1.0);
-        let doubt = (doubt * doubt + (of_mean - sd * sd / (worth + 1.0)).max(0.0)).sqrt().min(1.5);
-        Belief { typical_ms: libm::exp(level + shift), last_ms: libm::exp(last + shift), doubt, sd, ratio, worth }
+        Belief { typical_ms: libm::exp(level), last_ms: libm::exp(last), doubt: doubt.min(1.5), sd, ratio, worth }
     }
 
-    /// How much higher the level must be, as items in flight are not done yet: two steps of expectation and
+    /// How much higher the level must be, as items in flight are not done yet: three steps of expectation and
     /// maximisation for censored observations (Dempster, Laird and Rubin, 1977).
     fn unfinished(&self, seen: &Observation, level: f64, sd: f64, worth: f64) -> f64 {
         let items = &seen.in_flight;
@@ -171,7 +185,7 @@ impl Service {
         }
         let stride = count.div_ceil(IN_FLIGHT);
         let mut shift = 0.0;
-        for _ in 0..2 {
+        for _ in 0..3 {
             let (mut sum, mut looked) = (0.0, 0.0);
             for item in items.iter().step_by(stride) {
                 let z = (libm::log((item.age_ms as f64).max(SHORTEST_MS)) - level - shift) / sd;
@@ -217,11 +231,11 @@ impl Prior {
         if let Some(history) = hints.history.filter(|history| history.log_mean.is_finite() && history.log_sd.is_finite()) {
             let level = history.log_mean.clamp(libm::log(SHORTEST_MS), libm::log(LONGEST_MS));
             let of_mean = history.log_sd.abs() / f64::from(history.jobs.max(1)).sqrt();
-            return Self { level, doubt: of_mean.clamp(HISTORY_DOUBT, IGNORANCE) };
+            return Self { level, doubt: of_mean.clamp(HISTORY_DOUBT, IGNORANCE), trust: 0.0, right: RIGHT };
         }
         match hints.service_ms_mean.filter(|hint| hint.is_finite()) {
-            Some(hint) => Self { level: libm::log(hint.clamp(SHORTEST_MS, LONGEST_MS) / mean), doubt: HINT_DOUBT },
-            None => Self { level: libm::log(guess_ms.max(SHORTEST_MS) / mean), doubt: IGNORANCE },
+            Some(hint) => Self { level: libm::log(hint.clamp(SHORTEST_MS, LONGEST_MS) / mean), doubt: WRONG, trust: TRUST, right: RIGHT },
+            None => Self { level: libm::log(guess_ms.max(SHORTEST_MS) / mean), doubt: IGNORANCE, trust: 0.0, right: RIGHT },
         }
     }
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::look::Look;
-use self::need::Needs;
+use self::need::{Needs, Spent};
 use super::Controller;
 use crate::decision::{Term, Wish};
 use crate::forecast::Forecast;
@@ -127,7 +127,8 @@ impl Controller for Deadline {
         let spent_ms = service.spent_ms(seen);
         let belief = service.belief(seen, guess_ms(seen, deadline_ms));
         let rest = Rest::new(seen, service.tables(), belief, startup_ms, waste);
-        let needs = Needs::new(params, seen, deadline_ms, &rest, startup_ms, known, spent_ms);
+        let needs =
+            Needs::new(params, seen, deadline_ms, &rest, startup_ms, known, Spent { items_ms: spent_ms, replicas_ms: course.replica_ms });
 
         let now = seen.allocated();
         let late = needs.too_late(course.late);
@@ -191,7 +192,7 @@ fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Need
         return now.min(u32::try_from(seen.items.processing).unwrap_or(u32::MAX).max(seen.bounds.min));
     }
     let ample = needs.least(params.hysteresis);
-    if ample >= now {
+    if ample >= now || !needs.pays_to_shrink() {
         course.ample_since_ms = None;
         return now;
     }

@@ -1,13 +1,13 @@
 //! Which allocation meets the deadline, and how surely.
 
-use crate::observation::Observation;
-use crate::prediction::finish::Rest;
+use crate::observation::{Observation, ScaleIn};
+use crate::prediction::finish::{Finish, Rest};
 use crate::prediction::normal;
 
 use super::Params;
 
 /// A bad course is prepared for as long as all that can be had would do it in this share of the time.
-const ROOM: f64 = 0.9;
+const ROOM: f64 = 0.8;
 
 /// The same when nobody said how long items take: then a look first.
 const BLANK_ROOM: f64 = 0.5;
@@ -18,6 +18,25 @@ const PEAK: f64 = 1.5;
 /// A belief further off than this factor is not prepared for.
 const FURTHEST: f64 = 4.0;
 
+/// What is held in reserve takes at most so many times what the likely course needs from now on …
+const CAP: f64 = 1.4;
+
+/// … or what the whole job needs: at its end a burst below that is neither dear nor high.
+const CAP_WHOLE: f64 = 1.2;
+
+/// So many standard deviations of the doubt are hoped for while hope that fails can be mended.
+const HOPE: f64 = 0.5;
+
+/// More doubt than this, about a factor of two, is no reason to hope.
+const IGNORANCE: f64 = 0.7;
+
+/// Who knows nothing looks with this share of what can be had. Bounds are 1.45 to 10 times what jobs need; of so wide a
+/// guess the value that errs least, as a share of the need, is 2 ÷ (1.45 + 10).
+const PROBE: f64 = 0.175;
+
+/// The look widens until this share of the time is over: most jobs show how long items take before.
+const PROBE_TIME: f64 = 0.01;
+
 /// The share of ends that may be later than prepared for before anything is known, and how many items it takes to know.
 const UNSURE_END: f64 = 0.2;
 const TAIL_ITEMS: f64 = 10.0;
@@ -26,8 +45,8 @@ const TAIL_ITEMS: f64 = 10.0;
 const SPENT: f64 = 0.55;
 
 /// How much wider than with a fixed allocation the band is below its middle, and at the least allocation.
-const EARLY: f64 = 1.25;
-const EARLY_AT_LEAST: f64 = 1.5;
+const EARLY: f64 = 0.7;
+const EARLY_AT_LEAST: f64 = 1.0;
 const LATE_AT_LEAST: f64 = 2.6;
 
 /// Between two looks, and until a move is seen.
@@ -48,6 +67,23 @@ const SUREST: f64 = 4.0;
 /// how long items take is believed as far as such words go.
 const KNOWN_ITEMS: f64 = 3.0;
 
+/// Fewer replicas must be enough for this share of the time left, and for so many start-ups: who holds a replica for as
+/// long as a new one would take to start has lost as much as by letting it go wrongly (ski rental).
+const PATIENT: f64 = 0.01;
+const PATIENT_STARTUPS: f64 = 1.5;
+
+/// A lease and two items may be this share of the time left, where a replica that goes is killed.
+const KILL_TIME: f64 = 0.05;
+
+/// What a job has taken so far, milliseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// Of replicas at work on items, done or in flight.
+    pub items_ms: f64,
+    /// Of replicas asked for.
+    pub replicas_ms: f64,
+}
+
 /// Finish, milliseconds from now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Band {
@@ -67,6 +103,8 @@ pub struct Needs<'a> {
     /// From a course gone wrong until more replicas work against it.
     reaction_ms: f64,
     known: f64,
+    /// Replica milliseconds so far.
+    used_ms: f64,
     /// How many items would be done by now if they took as long as the deadline allows with all that can be had.
     due: f64,
     /// Nobody said how long items take.
@@ -84,10 +122,10 @@ impl<'a> Needs<'a> {
         rest: &'a Rest<'a>,
         startup_ms: f64,
         known: f64,
-        spent_ms: f64,
+        spent: Spent,
     ) -> Self {
         let allowed_ms = deadline_ms as f64 * f64::from(seen.most().max(1)) / (seen.items.total as f64).max(1.0);
-        let due = spent_ms / allowed_ms.max(1.0);
+        let due = spent.items_ms / allowed_ms.max(1.0);
         let left = deadline_ms as f64 - seen.at_ms as f64;
         let reserve = (params.margin * deadline_ms as f64).min(0.5 * left.max(0.0));
         // What the user calls sure is shared by several risks.
@@ -98,13 +136,43 @@ impl<'a> Needs<'a> {
         let sure_end = 1.0 - libm::pow(UNSURE_END, 1.0 - learnt) * libm::pow(1.0 - sure, learnt);
         let blank = seen.hints.service_ms_mean.is_none() && seen.hints.history.is_none();
         let z_sure = normal::quantile(sure);
-        Self { rest, seen, time_ms: left - reserve, deadline_ms: left, startup_ms, reaction_ms, known, due, blank, sure_end, z_sure }
+        Self {
+            rest,
+            seen,
+            time_ms: left - reserve,
+            deadline_ms: left,
+            startup_ms,
+            reaction_ms,
+            known,
+            used_ms: spent.replicas_ms,
+            due,
+            blank,
+            sure_end,
+            z_sure,
+        }
     }
 
-    /// Fewest replicas that meet the deadline, with `spare` of them to spare; the most there can be when none do.
+    /// Fewest replicas that are enough, with `spare` of them to spare; the most there can be when none are. What doubt adds
+    /// is capped, as a reserve that doubles the allocation buys little; unless only more now can mend a bad course later.
     pub fn least(&self, spare: f64) -> u32 {
-        let (mut low, mut high) = (self.seen.bounds.min.max(1), self.seen.most().max(1));
-        if low >= high || self.meets(low, spare) {
+        let least = self.fewest(0, |replicas| self.meets(replicas, spare));
+        let without = (f64::from(least) / CAP) as u32;
+        if !self.informed() || without < 1 || !self.on_course(without, spare) {
+            return least;
+        }
+        let likely = self.fewest(0, |replicas| self.on_course(replicas, spare));
+        let whole = (self.used_ms + self.replica_ms(likely)) / (self.deadline_ms + self.seen.at_ms as f64).max(1.0);
+        let capped = (CAP * f64::from(likely)).max(CAP_WHOLE * whole).ceil() as u32;
+        if least <= capped || self.mendable(capped) || !self.mendable(self.seen.most().max(1)) {
+            return least.min(capped);
+        }
+        self.fewest(capped, |replicas| self.mendable(replicas))
+    }
+
+    /// Fewest replicas from `from` on that are enough, if more are never worse; the most there can be when none are.
+    fn fewest(&self, from: u32, enough: impl Fn(u32) -> bool) -> u32 {
+        let (mut low, mut high) = (self.seen.bounds.min.max(1).max(self.probe()).max(from), self.seen.most().max(1));
+        if low >= high || enough(low) {
             return low.min(high);
         }
         // Beyond the items left, more replicas change nothing.
@@ -112,38 +180,74 @@ impl<'a> Needs<'a> {
         high = high.min(left.max(low));
         while high - low > 1 {
             let middle = u32::midpoint(low, high);
-            if self.meets(middle, spare) { high = middle } else { low = middle }
+            if enough(middle) { high = middle } else { low = middle }
         }
         high
+    }
+
+    /// Somebody said how long items take, or one was seen.
+    fn informed(&self) -> bool {
+        self.known >= 1.0 || !self.blank
+    }
+
+    /// With how many a job is looked at of which nothing is known: they learn so many times faster, and what they do
+    /// need not be made up for later.
+    fn probe(&self) -> u32 {
+        if self.informed() {
+            return 0;
+        }
+        let whole_ms = (self.deadline_ms + self.seen.at_ms as f64).max(1.0);
+        let widened = (self.seen.at_ms as f64 / (PROBE_TIME * whole_ms)).min(1.0);
+        let left = u32::try_from(self.seen.items.left()).unwrap_or(u32::MAX);
+        ((PROBE * widened * f64::from(self.seen.most())) as u32).min(left)
     }
 
     /// Whether an allocation is enough for now: the likely course must end in time with what cannot be mended later
     /// in reserve, and a bad course must be mendable by more replicas once it shows.
     fn meets(&self, replicas: u32, spare: f64) -> bool {
         let finish = self.rest.with(replicas);
-        let r = f64::from(replicas);
-        let end = (self.rest.longest_of(finish.active, self.sure_end) - finish.tail_ms).max(0.0);
+        let end = self.end_ms(finish);
         let room = self.time_ms - finish.tail_ms;
-        let reaction = self.reaction_ms;
-        let unmended = (reaction / room.max(1.0)).clamp(0.0, 1.0);
+        let unmended = (self.reaction_ms / room.max(1.0)).clamp(0.0, 1.0);
         let luck = self.z_sure * finish.item_sd_ms * unmended.sqrt();
         let level = self.z_sure * finish.level_sd_ms * unmended;
         let reserve = (luck * luck + level * level + end * end).sqrt();
-        let informed = self.known >= 1.0 || !self.blank;
-        if informed && finish.bulk_ms * (1.0 + spare) + reserve > room {
-            return false;
-        }
+        (!self.informed() || self.hoped_ms(finish) * (1.0 + spare) + reserve <= room) && self.mendable(replicas)
+    }
+
+    /// Whether the likely course ends in time, with nothing in reserve.
+    fn on_course(&self, replicas: u32, spare: f64) -> bool {
+        let finish = self.rest.with(replicas);
+        self.hoped_ms(finish) * (1.0 + spare) + finish.tail_ms <= self.time_ms
+    }
+
+    /// Until the last take if doubt ends a little well, as long as there is time to mend it if it does not: noise of the
+    /// first items would else be answered with replicas that the next ones show to be too many.
+    fn hoped_ms(&self, finish: Finish) -> f64 {
+        let room = self.time_ms - finish.tail_ms;
+        let mended = 1.0 - (2.0 * self.reaction_ms / room.max(1.0)).clamp(0.0, 1.0);
+        finish.bulk_ms * libm::exp(-HOPE * mended * self.rest.belief().doubt.min(IGNORANCE))
+    }
+
+    /// How much later than likely the longest item at the end may be.
+    fn end_ms(&self, finish: Finish) -> f64 {
+        (self.rest.longest_of(finish.active, self.sure_end) - finish.tail_ms).max(0.0)
+    }
+
+    /// Whether more replicas, once a bad course shows, would still meet the deadline.
+    fn mendable(&self, replicas: u32) -> bool {
+        let finish = self.rest.with(replicas);
+        let r = f64::from(replicas);
         // The bad course, as replica milliseconds until the last take.
-        let doubt = self.rest.belief().doubt;
-        let off = finish.bulk_ms * (libm::exp(self.z_sure * doubt).min(FURTHEST) - 1.0);
+        let off = finish.bulk_ms * (libm::exp(self.z_sure * self.rest.belief().doubt).min(FURTHEST) - 1.0);
         let luck = self.z_sure * finish.item_sd_ms;
-        let room = room - end;
+        let room = self.time_ms - finish.tail_ms - self.end_ms(finish);
         let most = f64::from(self.seen.most()).max(r);
         let bad = r * (finish.bulk_ms + (off * off + luck * luck).sqrt());
-        let share = if self.blank && self.known < 1.0 { BLANK_ROOM } else { ROOM };
+        let share = if self.informed() { ROOM } else { BLANK_ROOM };
         let bad = bad.min((share * most * (room - self.startup_ms)).max(r * finish.bulk_ms));
         let answer = (PEAK * bad / room.max(1.0)).clamp(r, most);
-        let before = reaction.min(room);
+        let before = self.reaction_ms.min(self.time_ms - finish.tail_ms).min(room);
         r * before + answer * (room - before) >= bad
     }
 
@@ -205,9 +309,18 @@ impl<'a> Needs<'a> {
         self.at(self.seen.most().max(1), normal::quantile(p)) > self.deadline_ms
     }
 
+    /// Whether fewer replicas are worth what taking them away throws away: a killed item is begun anew after its lease,
+    /// which must be little against the time left.
+    pub fn pays_to_shrink(&self) -> bool {
+        match self.seen.scale_in {
+            Some(ScaleIn::Kill { lease_ms }) => lease_ms as f64 + 2.0 * self.rest.belief().mean_ms() <= KILL_TIME * self.time_ms,
+            _ => true,
+        }
+    }
+
     /// How long fewer replicas must be enough before they are taken away.
     pub fn patience_ms(&self) -> u64 {
-        (0.02 * self.time_ms.max(0.0) + 2.0 * self.startup_ms) as u64
+        (PATIENT * self.time_ms.max(0.0) + PATIENT_STARTUPS * self.startup_ms) as u64
     }
 
     pub fn over_budget(&self, used_ms: f64) -> bool {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::need::Needs;
+use super::need::{Needs, Spent};
 use super::{Course, Params, forecast, guess_ms};
 use crate::forecast::Forecast;
 use crate::job::Bounds;
@@ -81,7 +81,7 @@ fn look(params: &Params, ask: &Ask) -> (u32, Forecast) {
     let belief = service.belief(&seen, guess_ms(&seen, ask.deadline_ms));
     let startup_ms = Startup::default().expected_ms(&seen);
     let rest = Rest::new(&seen, service.tables(), belief, startup_ms, 1.0);
-    let needs = Needs::new(params, &seen, ask.deadline_ms, &rest, startup_ms, 0.0, 0.0);
+    let needs = Needs::new(params, &seen, ask.deadline_ms, &rest, startup_ms, 0.0, Spent::default());
     let replicas = needs.least(0.0);
     (replicas, forecast(params, &Course::default(), &seen, &needs, replicas, false))
 }

@@ -1,5 +1,4 @@
-//! What befalls a job, drawn: one thing, and in three jobs of ten a second. A wrong hint never comes alone: alone
-//! it would be a plain job.
+//! What befalls a job, drawn: one thing, and in three jobs of ten a second.
 
 use super::super::random::Random;
 use super::super::scenario::{Change, Contention, ItemOrder, Scenario};
@@ -17,57 +16,51 @@ enum Kind {
     Sorted,
     Blocks,
     Slow,
-    Fast,
     Contention,
     Crashes,
     Gaps,
     Deadline,
     Hint,
+    Fast,
     Capacity,
+    Wide,
 }
 
-const KINDS: [Kind; 11] = [
-    Kind::Drift,
-    Kind::Sorted,
-    Kind::Blocks,
-    Kind::Slow,
-    Kind::Fast,
-    Kind::Contention,
-    Kind::Crashes,
-    Kind::Gaps,
-    Kind::Deadline,
-    Kind::Hint,
-    Kind::Capacity,
-];
+/// What counts as disturbed …
+const DISTURBED: [Kind; 9] =
+    [Kind::Drift, Kind::Sorted, Kind::Blocks, Kind::Slow, Kind::Contention, Kind::Crashes, Kind::Gaps, Kind::Deadline, Kind::Hint];
+
+/// … and what else happens to jobs, told apart.
+const FURTHER: [Kind; 3] = [Kind::Fast, Kind::Capacity, Kind::Wide];
+
+/// Of the disturbed jobs so many are disturbed twice.
+const TWICE: f64 = 0.3;
 
 /// None when what was drawn means nothing to this job.
 pub fn apply(scenario: &mut Scenario, base: &mut Base, least: u32, random: &mut Random) -> Option<Disturbed> {
-    let first = KINDS[random.below(KINDS.len())];
-    let mut causes = Vec::new();
-    let mut strikes_s: Option<f64> = None;
-    let mut disturb = |kind, random: &mut Random| {
-        let (cause, at_s) = one(kind, scenario, base, least, random)?;
-        causes.push(cause);
-        strikes_s = match (strikes_s, at_s) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        Some(())
-    };
-    disturb(first, random)?;
-    if first == Kind::Hint || random.unit() < 0.3 {
-        let second = KINDS[random.below(KINDS.len())];
-        let order = [Kind::Sorted, Kind::Blocks];
-        if second == first || (order.contains(&first) && order.contains(&second)) {
-            return None;
-        }
-        // Both change the speed: the second would undo the first.
-        if [first, second].iter().all(|kind| [Kind::Slow, Kind::Fast].contains(kind)) {
-            return None;
-        }
-        disturb(second, random)?;
+    let first = DISTURBED[random.below(DISTURBED.len())];
+    let (cause, first_s) = one(first, scenario, base, least, random)?;
+    if random.unit() >= TWICE {
+        return Some(Disturbed { causes: vec![cause], strikes_s: first_s });
     }
-    Some(Disturbed { causes, strikes_s })
+    let second = DISTURBED[random.below(DISTURBED.len())];
+    let order = [Kind::Sorted, Kind::Blocks];
+    if second == first || (order.contains(&first) && order.contains(&second)) {
+        return None;
+    }
+    let (another, second_s) = one(second, scenario, base, least, random)?;
+    let strikes_s = match (first_s, second_s) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    Some(Disturbed { causes: vec![cause, another], strikes_s })
+}
+
+/// One thing that is not on the list of disturbances. None when it means nothing to this job.
+pub fn further(scenario: &mut Scenario, base: &mut Base, least: u32, random: &mut Random) -> Option<Disturbed> {
+    let kind = FURTHER[random.below(FURTHER.len())];
+    let (cause, strikes_s) = one(kind, scenario, base, least, random)?;
+    Some(Disturbed { causes: vec![cause], strikes_s })
 }
 
 fn one(kind: Kind, scenario: &mut Scenario, base: &mut Base, least: u32, random: &mut Random) -> Option<(&'static str, Option<f64>)> {
@@ -137,6 +130,11 @@ fn one(kind: Kind, scenario: &mut Scenario, base: &mut Base, least: u32, random:
             }
             scenario.available = vec![(0.0, max), (at_s, left), (tenth(at_s + random.between(0.1, 0.4) * deadline_s), max)];
             ("capacity short", Some(at_s))
+        }
+        Kind::Wide => {
+            base.shape = Shape::Lognormal(3.0);
+            scenario.items.service_s = base.shape.distribution(base.mean_s);
+            ("wide spread", None)
         }
     })
 }

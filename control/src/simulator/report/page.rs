@@ -25,12 +25,25 @@ pub struct Row {
     pub law: bool,
     pub plain: Vec<Outcome>,
     pub disturbed: Vec<Outcome>,
-    pub infeasible: Vec<Outcome>,
-    /// The feasible ones again, with scale-ins that kill.
+    pub infeasible: Vec<Infeasible>,
+    /// Feasible jobs that are neither plain nor disturbed.
+    pub further: Vec<Outcome>,
+    /// The plain and the disturbed ones again, with scale-ins that kill.
     pub killed: Vec<Outcome>,
 }
 
+/// A job that nobody could end in time.
+pub struct Infeasible {
+    pub outcome: Outcome,
+    /// What the greatest allocation needs, in deadlines.
+    pub needs: f64,
+}
+
 const MOST_NAMES: usize = 40;
+
+/// Up to how many deadlines a job needs, by which those that cannot be done are told apart. A job that can be done needs
+/// 0.7 at most, so beyond 1 ÷ 0.7 they miss by as much as those have in hand.
+const TOO_MUCH: [(&str, f64); 4] = [("1 to 1.1", 1.1), ("1.1 to 1.43", 1.0 / 0.7), ("1.43 to 2", 2.0), ("above 2", f64::INFINITY)];
 
 pub fn markdown(page: &Page) -> String {
     let mut text = String::new();
@@ -50,7 +63,10 @@ pub fn markdown(page: &Page) -> String {
     line("## Misses by cause\n".to_owned());
     line("Missed jobs of all jobs with that disturbance; a job may have two.\n".to_owned());
     line(causes(rows));
-    line("## All feasible jobs, with scale-ins that kill\n".to_owned());
+    line("## Further jobs\n".to_owned());
+    line("In the grid, but not on the list of disturbances: a lognormal spread with CV 3, faster from some time on, capacity short for a while.\n".to_owned());
+    line(results(rows, |row| &row.further));
+    line("## Plain and disturbed jobs, with scale-ins that kill\n".to_owned());
     line("The same jobs, but a replica that goes is killed in mid-item, and its item waits out a lease of 60 s.\n".to_owned());
     line(results(rows, |row| &row.killed));
     line("## Forecasts\n".to_owned());
@@ -75,11 +91,13 @@ service time and start-ups. *Peak* against the clairvoyant's. *Late*: half of th
 A run is cut after four deadlines. `scripted` and `stream` know no deadline and show what another goal costs; `target` holds a load, \
 and these jobs measure none.\n";
 
-const JOBS: &str = "*The jobs*: 20 to 20 000 items of 0.2 s to 10 min (constant, lognormal with CV 0.3 to 3, exponential, bimodal, Pareto 1.5 cut at \
+const JOBS: &str = "*The jobs*: 20 to 20 000 items of 0.2 s to 10 min (constant, lognormal with CV 0.3 to 2, exponential, bimodal, Pareto 1.5 cut at \
 a hundred times the least), start-ups of 0 to 60 s, deadlines of 1 min to 48 h that are 1.45 to 10 times what the greatest allocation \
-needs, the user's hint right, half, double or none; of items, times and deadlines each size as likely as ten times that size. The greatest allocation is slack times a \
+needs, the user's hint right or none; of items, times and deadlines each size as likely as ten times that size. The greatest allocation is slack times a \
 number drawn from 1 to 100; a job for which hindsight needs less than half of that number is drawn again, so very short jobs that are mostly \
-start-up are rare. *Disturbed*: one of the causes below, in three of ten a second. A disturbed job is drawn again unless who was exactly \
+start-up are rare. *Plain*: nothing else; \
+service times are independent. *Disturbed*: one of drift, sorted (either way), blocks, slow phases, contention, crashes, metric gaps, a moved \
+deadline, or a hint wrong by two; in three of ten a second. A disturbed job is drawn again unless who was exactly \
 right before a cause that strikes later, and then took everything, is done within 95 of 100 of the deadline. Peers get the same \
 drain as our laws; Jockey alone is trained on the job's own distribution, whatever the hint.\n";
 
@@ -138,11 +156,12 @@ fn infeasible(rows: &[Row]) -> String {
         | Law | Announced | Early | Median, share of the deadline | False alarms, plain | disturbed |\n|---|---|---|---|---|---|\n"
         .to_owned();
     for row in rows {
-        let (late, plain, disturbed) = (Summary::new(&row.infeasible), Summary::new(&row.plain), Summary::new(&row.disturbed));
+        let infeasible: Vec<_> = row.infeasible.iter().map(|job| job.outcome.clone()).collect();
+        let (late, plain, disturbed) = (Summary::new(&infeasible), Summary::new(&row.plain), Summary::new(&row.disturbed));
         if late.announced + plain.announced + disturbed.announced == 0 {
             continue;
         }
-        let shares = row.infeasible.iter().filter_map(|outcome| {
+        let shares = infeasible.iter().filter_map(|outcome| {
             let at_ms = outcome.result.announced_ms?;
             Some(at_ms as f64 / 1000.0 / outcome.result.deadline_s)
         });
@@ -160,6 +179,24 @@ fn infeasible(rows: &[Row]) -> String {
             disturbed.jobs,
         );
     }
+    let heads: Vec<_> = TOO_MUCH.iter().map(|(words, _)| *words).collect();
+    let _ = writeln!(
+        text,
+        "\nHow many were announced early, by how many deadlines the greatest allocation needs; each ratio from 1 to 4 is as likely as any other of its size.\n\n\
+        | Law | {} |\n|---|{}",
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    );
+    for row in rows.iter().filter(|row| row.infeasible.iter().any(|job| job.outcome.result.announced_ms.is_some())) {
+        let mut least = 0.0;
+        let cells = TOO_MUCH.map(|(_, most)| {
+            let band: Vec<_> =
+                row.infeasible.iter().filter(|job| least <= job.needs && job.needs < most).map(|job| job.outcome.clone()).collect();
+            least = most;
+            format!("{} of {}", Summary::new(&band).announced_early, band.len())
+        });
+        let _ = writeln!(text, "| {} | {} |", row.name, cells.join(" | "));
+    }
     text
 }
 
@@ -168,7 +205,7 @@ fn times(rows: &[Row]) -> String {
         "Processor time of law and loop together, one observation in and its effects out.\n\n| Law | Mean µs | Worst µs |\n|---|---|---|\n"
             .to_owned();
     for row in rows.iter().filter(|row| row.law) {
-        let all: Vec<_> = row.plain.iter().chain(&row.disturbed).chain(&row.infeasible).cloned().collect();
+        let all: Vec<_> = row.plain.iter().chain(&row.disturbed).chain(row.infeasible.iter().map(|job| &job.outcome)).cloned().collect();
         let summary = Summary::new(&all);
         let _ = writeln!(text, "| {} | {:.1} | {:.0} |", row.name, summary.step_mean_us, summary.step_worst_us);
     }

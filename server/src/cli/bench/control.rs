@@ -9,7 +9,7 @@ use clap::Args;
 use control::simulator::contest::{self, Contender, Entrant};
 use control::simulator::grid::{self, GridJob, Set};
 use control::simulator::report::Outcome;
-use control::simulator::report::page::{self, Page, Row};
+use control::simulator::report::page::{self, Infeasible, Page, Row};
 use control::simulator::run::{NoStopwatch, Prepared};
 use control::simulator::scenario::ScaleInSpec;
 
@@ -24,8 +24,8 @@ const OURS: &str = "deadline";
 
 #[derive(Debug, Args)]
 pub struct ControlArgs {
-    /// Jobs to report on: of each twelve, five plain, five disturbed and two that nobody could end in time.
-    #[arg(long, default_value_t = 1200)]
+    /// Jobs to report on: of each fourteen, five plain, five disturbed, two that nobody could end in time and two others.
+    #[arg(long, default_value_t = 1400)]
     pub jobs: u64,
     /// Jobs to choose settings on, half of them disturbed.
     #[arg(long, default_value_t = 200)]
@@ -67,8 +67,8 @@ pub fn run(args: &ControlArgs) -> Result<(), ControlError> {
 
 fn page(args: &ControlArgs, entrants: &[Entrant]) -> String {
     let chosen = tune(entrants, args.tuning_jobs);
-    let (plain, infeasible) = (args.jobs * 5 / 12, args.jobs / 6);
-    let disturbed = args.jobs - plain - infeasible;
+    let (plain, infeasible, further) = (args.jobs * 5 / 14, args.jobs / 7, args.jobs / 7);
+    let disturbed = args.jobs - plain - infeasible - further;
     let mut rows = Vec::new();
     for (entrant, setting) in entrants.iter().zip(&chosen) {
         rows.push(Row {
@@ -79,26 +79,29 @@ fn page(args: &ControlArgs, entrants: &[Entrant]) -> String {
             plain: Vec::new(),
             disturbed: Vec::new(),
             infeasible: Vec::new(),
+            further: Vec::new(),
             killed: Vec::new(),
         });
     }
-    for (set, count) in [(Set::Plain, plain), (Set::Disturbed, disturbed), (Set::Infeasible, infeasible)] {
+    for (set, count) in [(Set::Plain, plain), (Set::Disturbed, disturbed), (Set::Infeasible, infeasible), (Set::Further, further)] {
         let jobs = each(&format!("{} jobs", set.word()), count, |number| {
             let mut job = grid::job(set, grid::REPORT, number);
             let drained: Vec<_> = entrants.iter().zip(&chosen).map(|(entrant, setting)| timed(entrant, setting, &job)).collect();
             let mut killed = Vec::new();
-            if set != Set::Infeasible {
+            if matches!(set, Set::Plain | Set::Disturbed) {
                 kill(&mut job.prepared);
                 killed.extend(entrants.iter().zip(&chosen).map(|(entrant, setting)| timed(entrant, setting, &job)));
             }
-            (drained, killed)
+            let needs = job.prepared.hindsight.greatest_finish_s / job.prepared.scenario.deadline_s;
+            (drained, killed, needs)
         });
-        for (drained, killed) in jobs {
+        for (drained, killed, needs) in jobs {
             for (row, outcome) in rows.iter_mut().zip(drained) {
                 match set {
                     Set::Plain => row.plain.push(outcome),
                     Set::Disturbed => row.disturbed.push(outcome),
-                    Set::Infeasible => row.infeasible.push(outcome),
+                    Set::Infeasible => row.infeasible.push(Infeasible { outcome, needs }),
+                    Set::Further => row.further.push(outcome),
                 }
             }
             for (row, outcome) in rows.iter_mut().zip(killed) {
@@ -107,7 +110,7 @@ fn page(args: &ControlArgs, entrants: &[Entrant]) -> String {
         }
     }
     let made = format!(
-        "Made by `asperathos bench control --jobs {} --tuning-jobs {}`: {plain} plain, {disturbed} disturbed and {infeasible} infeasible jobs of \
+        "Made by `asperathos bench control --jobs {} --tuning-jobs {}`: {plain} plain, {disturbed} disturbed, {infeasible} infeasible and {further} further jobs of \
          grid {}; settings chosen on {} jobs of grid {}. The same command makes the same page, but for the times of one look.",
         args.jobs,
         args.tuning_jobs,
