@@ -88,7 +88,12 @@ fn page_size() -> Result<()> {
     let sizes = sizes()?;
     let total: u64 = sizes.iter().map(|size| size.brotli).sum();
     let wasm: u64 = sizes.iter().filter(|size| size.name.ends_with(".wasm")).map(|size| size.brotli).sum();
-    eprintln!("WebAssembly: {} kB compressed, at most {} kB; with glue and style {} kB", wasm / 1000, WASM_LIMIT_BYTES / 1000, total / 1000);
+    eprintln!(
+        "WebAssembly: {} kB compressed, at most {} kB; with glue and style {} kB",
+        wasm / 1000,
+        WASM_LIMIT_BYTES / 1000,
+        total / 1000
+    );
     if WASM_LIMIT_BYTES < wasm { bail!("the WebAssembly is too large") } else { Ok(()) }
 }
 
