@@ -139,7 +139,11 @@ pub(crate) fn answer_form<T>(
 const REFUSED: &str = "refused";
 
 fn way_back(from: &Uri, refused: Option<&Refused>) -> String {
-    let others = from.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("refused="));
+    let others = from
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && pair.split_once('=').is_none_or(|(name, _)| name != REFUSED));
     let refused = refused.and_then(|refused| serde_json::to_string(refused).ok());
     let refused = refused.map(|text| format!("{REFUSED}={}", crate::jobs::search::encoded(&text)));
     let query = others.map(str::to_owned).chain(refused).collect::<Vec<_>>().join("&");

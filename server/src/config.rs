@@ -49,8 +49,13 @@ impl Settings {
     }
 
     pub fn uploads(&self) -> PathBuf {
-        self.data.join("uploads")
+        uploads(&self.data)
     }
+}
+
+/// Where uploaded workloads lie in a data folder.
+pub fn uploads(data: &Path) -> PathBuf {
+    data.join("uploads")
 }
 
 /// The SQLite file in a data folder.

@@ -205,7 +205,7 @@ async fn a_job_is_suspended_resumed_and_stopped_without_losing_an_item() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_keeps_crashing_backs_off_and_says_why() {
-    let server = Server::start().await;
+    let mut server = Server::start().await;
     let mut body = echo_job(5, 0.0);
     body["platform"]["params"]["command"] = json!(["sh", "-c", "echo cannot find my model >&2; exit 3"]);
     let job = server.submit(&body).await;
@@ -216,6 +216,15 @@ async fn a_worker_that_keeps_crashing_backs_off_and_says_why() {
     assert!(detail["marks"].to_string().contains("cannot find my model"), "{}", detail["marks"]);
     let started = detail["replicas"].as_array().unwrap().len();
     assert!(started < 12, "{started} replicas were started in three seconds");
+    let times = |detail: &Value| {
+        let reason = detail["summary"]["reason"].as_str()?;
+        reason.split_once("ended ")?.1.split_once(" times in a row")?.0.parse::<u32>().ok()
+    };
+    let before = times(&detail).unwrap_or(1);
+    server.kill();
+    server.launch().await;
+    let after = times(&server.get(&format!("/api/v1/jobs/{job}")).await);
+    assert!(after.is_some_and(|after| before <= after), "{before} crashes are forgotten by a new life of the server: {after:?}");
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
     server.wait(&job, &["terminated"]).await;
 }

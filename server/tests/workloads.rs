@@ -75,7 +75,7 @@ async fn an_upload_is_streamed_and_used() {
     assert_eq!(empty.status(), 422);
     let long = upload(format!("short\n{}\n", "x".repeat(2 << 20))).await;
     assert_eq!(long.status(), 422);
-    assert!(long.text().await.unwrap().contains("line 2 of the file is longer"));
+    assert!(long.text().await.unwrap().contains("line 2 of the workload is longer"));
     assert_eq!(kept(&server), 0);
     let lines: Vec<String> = (0..120).map(|line| format!("line {line}")).collect();
     let answer = upload(lines.join("\r\n")).await;

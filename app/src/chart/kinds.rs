@@ -72,6 +72,11 @@ impl ChartKind {
     }
 }
 
+/// How much of their inks the areas of the replicas have.
+pub const RUNNING_ALPHA: f64 = 0.30;
+pub const STARTING_ALPHA: f64 = 0.80;
+pub const DRAINING_ALPHA: f64 = 0.75;
+
 /// What all charts of a job are drawn from.
 pub struct Facts<'a> {
     pub summary: &'a JobSummary,
@@ -117,13 +122,13 @@ pub fn span(summary: &JobSummary, now: i64) -> Span {
 /// One chart.
 pub fn build(kind: ChartKind, facts: &Facts) -> Chart {
     let span = span(facts.summary, facts.now);
+    let finish = (kind == ChartKind::Progress).then(|| forecast::band(facts.summary, facts.series, facts.now)).flatten();
     let (axis, layers) = match kind {
-        ChartKind::Progress => progress(facts, span),
+        ChartKind::Progress => progress(facts, span, finish),
         ChartKind::Replicas => replicas(facts),
         ChartKind::Cpu => cpu(facts),
         ChartKind::Error => error(facts, span),
     };
-    let finish = (kind == ChartKind::Progress).then(|| forecast::band(facts.summary, facts.series, facts.now)).flatten();
     let time = |at: i64| time_label(span, at, facts.zone);
     Chart {
         span,
@@ -145,11 +150,11 @@ fn until(facts: &Facts) -> i64 {
     facts.summary.ended_at.unwrap_or(facts.now)
 }
 
-fn progress(facts: &Facts, span: Span) -> (Axis, Vec<Layer>) {
+fn progress(facts: &Facts, span: Span, finish: Option<forecast::Band>) -> (Axis, Vec<Layer>) {
     let total = facts.summary.items.total.max(1) as f64;
     let pace = vec![(facts.summary.submitted_at, 0.0), (facts.summary.deadline_at, total)];
     let mut layers = vec![Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dash: EVEN }, points: pace }];
-    if let Some(band) = forecast::band(facts.summary, facts.series, facts.now) {
+    if let Some(band) = finish {
         layers.extend(forecast::fan(facts.summary, band, facts.now).map(|layer| layer.until(span.to)));
     }
     layers.push(Layer { ink: Ink::Done, shape: Shape::Line { width: 2, dash: WHOLE }, points: line(points(facts, "done")) });
@@ -174,9 +179,9 @@ fn replicas(facts: &Facts) -> (Axis, Vec<Layer>) {
     let max = f64::from(facts.spec.replicas.max);
     let whole = span(facts.summary, facts.now);
     let mut layers = vec![
-        area(Ink::Running, 0.30, &running, &ground),
-        area(Ink::Starting, 0.80, &starting, &running),
-        area(Ink::Draining, 0.75, &draining, &starting),
+        area(Ink::Running, RUNNING_ALPHA, &running, &ground),
+        area(Ink::Starting, STARTING_ALPHA, &starting, &running),
+        area(Ink::Draining, DRAINING_ALPHA, &draining, &starting),
         Layer { ink: Ink::Plan, shape: Shape::Line { width: 1, dash: EVEN }, points: vec![(whole.from, max), (whole.to, max)] },
     ];
     for (place, one) in facts.wishers().iter().enumerate() {

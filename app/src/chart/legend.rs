@@ -2,7 +2,7 @@
 
 use super::{
     forecast::{self, FAN_ALPHA},
-    kinds::{ChartKind, Facts},
+    kinds::{ChartKind, DRAINING_ALPHA, Facts, RUNNING_ALPHA, STARTING_ALPHA},
     model::{Dash, EVEN, WHOLE},
     palette::Ink,
 };
@@ -45,9 +45,9 @@ pub fn legend(kind: ChartKind, facts: &Facts) -> Vec<Entry> {
         ChartKind::Replicas => {
             let mut all = vec![
                 entry(Ink::Label, line, "wanted"),
-                entry(Ink::Running, Swatch::Area(0.30), "running"),
-                entry(Ink::Starting, Swatch::Area(0.80), "starting"),
-                entry(Ink::Draining, Swatch::Area(0.75), "draining"),
+                entry(Ink::Running, Swatch::Area(RUNNING_ALPHA), "running"),
+                entry(Ink::Starting, Swatch::Area(STARTING_ALPHA), "starting"),
+                entry(Ink::Draining, Swatch::Area(DRAINING_ALPHA), "draining"),
             ];
             all.extend(facts.wishers().iter().enumerate().map(|(place, one)| {
                 let (ink, dash) = wish_look(place);

@@ -89,8 +89,8 @@ impl Controller for Stream {
         let Some(rate) = memory.rate() else {
             let backlog = waiting * service_s / params.target_wait_s;
             let wanted = backlog.max(f64::from(asked));
-            let wait = if seen.items.waiting == 1 { "1 item waits".to_owned() } else { format!("{} items wait", seen.items.waiting) };
-            let why = format!("Arrivals are not known yet; {wait}.");
+            let wait = if seen.items.waiting == 1 { "waits" } else { "wait" };
+            let why = format!("Arrivals are not known yet; {} {wait}.", words::items(seen.items.waiting));
             return Wish { value: wanted, terms: vec![term("backlog", backlog)], why, ..Wish::default() };
         };
 

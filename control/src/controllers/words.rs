@@ -8,6 +8,11 @@ pub fn replicas(count: u32) -> String {
     }
 }
 
+/// `1 item`, `3 items`.
+pub fn items(count: u64) -> String {
+    if count == 1 { "1 item".to_owned() } else { format!("{count} items") }
+}
+
 /// How far from the plan: `9.2 % behind plan`, `on plan`, `3 % ahead of plan`.
 pub fn lag(error: f64) -> String {
     if error == 0.0 || error.is_nan() {

@@ -22,8 +22,6 @@ pub struct LinkArgs {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    #[error("there is no store in {0}; start the server first")]
-    NoStore(String),
     #[error("could not make a link")]
     Store(#[from] StoreError),
     #[error("could not print the link")]
@@ -31,11 +29,7 @@ pub enum LinkError {
 }
 
 pub async fn run(args: LinkArgs) -> Result<(), LinkError> {
-    let file = config::database(&args.data);
-    if !file.is_file() {
-        return Err(LinkError::NoStore(args.data.display().to_string()));
-    }
-    let store = Store::open(&file).await?;
+    let store = Store::open_existing(&config::database(&args.data)).await?;
     let secret = tokens::make_link(&store).await?;
     writeln!(std::io::stdout(), "http://{}/sign-in?token={secret}", args.listen)?;
     Ok(())

@@ -8,8 +8,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::input::{self, InputError};
-use crate::manager::{quote, submission};
+use crate::config;
+use crate::manager::{experience, quote, submission};
 use crate::platform::ClusterSettings;
+use crate::store::{Store, StoreError};
 
 #[derive(Debug, Args)]
 pub struct QuoteArgs {
@@ -18,6 +20,9 @@ pub struct QuoteArgs {
     /// Take the items from this file, one a line, in place of the submission's workload.
     #[arg(long)]
     items: Option<PathBuf>,
+    /// A server's data folder: its uploads are known, and what earlier jobs with the same program taught.
+    #[arg(long, env = "ASPERATHOS_DATA")]
+    data: Option<PathBuf>,
     /// The whole answer as JSON.
     #[arg(long)]
     json: bool,
@@ -33,6 +38,8 @@ pub enum QuoteError {
     Refused(String),
     #[error("{0}")]
     Unknown(String),
+    #[error("could not read what the server knows")]
+    Store(#[from] StoreError),
     #[error("could not print the quote")]
     Print(#[from] std::io::Error),
 }
@@ -46,7 +53,13 @@ pub async fn run(args: QuoteArgs) -> Result<(), QuoteError> {
         let lines: Vec<_> = errors.iter().map(|error| format!("  {error}")).collect();
         QuoteError::Refused(lines.join("\n"))
     })?;
-    let answer = quote::of(&spec, None, None).await;
+    let (mut uploads, mut history) = (None, None);
+    if let Some(data) = &args.data {
+        let store = Store::open_existing(&config::database(data)).await?;
+        history = store.experience(&experience::template(&spec)).await?.history;
+        uploads = Some(config::uploads(data));
+    }
+    let answer = quote::of(&spec, uploads.as_deref(), history).await;
     let mut output = std::io::stdout().lock();
     match &answer {
         Quoted::Unknown { why } => Err(QuoteError::Unknown(why.clone())),

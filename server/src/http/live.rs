@@ -212,10 +212,11 @@ impl Cursor {
     fn new(web: &Web, session: Session, headers: &HeaderMap, start: &Start) -> Self {
         let seq = cursor(headers, start);
         // Programs with a token have as many connections as they want.
-        let stay = match web.streams.place(&session) {
-            _ if headers.contains_key(AUTHORIZATION) => Stay::Long { _place: None },
-            Some(place) => Stay::Long { _place: Some(place) },
-            None => Stay::Short { told: false },
+        let stay = if headers.contains_key(AUTHORIZATION) {
+            Stay::Long { _place: None }
+        } else {
+            let place = web.streams.place(&session);
+            place.map_or(Stay::Short { told: false }, |place| Stay::Long { _place: Some(place) })
         };
         let (changes, signed_out) = (web.store.seq(), web.signed_out.subscribe());
         Self { web: web.clone(), seq, changes, session, signed_out, ready: Vec::new().into_iter(), whole_at: None, stay }

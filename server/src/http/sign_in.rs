@@ -3,7 +3,7 @@
 use axum::extract::{Form, Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::Web;
@@ -43,12 +43,8 @@ async fn enter(web: &Web, link: &Link, headers: &HeaderMap) -> Response {
             let cookie = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}");
             ([(SET_COOKIE, cookie)], Redirect::to(next_page(&link.next))).into_response()
         }
-        Ok(None) => (
-            StatusCode::UNAUTHORIZED,
-            Html("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Asperathos</title><p>This link was used already or is too old. \
-                  <code>asperathos link</code> prints a new one.</p></html>"),
-        )
-            .into_response(),
+        // Used already or too old: who is signed in does not need it, others are told there how to get a new one.
+        Ok(None) => Redirect::to(next_page(&link.next)).into_response(),
         Err(error) => {
             tracing::error!("could not sign in: {error}");
             refuse(StatusCode::SERVICE_UNAVAILABLE, "the store did not answer")

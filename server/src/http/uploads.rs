@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
+use control::job::Workload;
 use futures::TryStreamExt as _;
 use serde::Serialize;
 use tokio::io::AsyncWriteExt as _;
 
 use super::Web;
 use super::guard::refuse;
-use crate::manager::workload::{BYTES_LIMIT, ITEM_LIMIT, upload_file};
+use crate::manager::workload::{BYTES_LIMIT, WorkloadError, count, upload_file};
 
 /// A stored file.
 #[derive(Debug, Clone, Serialize)]
@@ -31,8 +32,8 @@ pub enum UploadError {
     Receive(String),
     #[error("the file is longer than {BYTES_LIMIT} bytes")]
     TooLong,
-    #[error("line {line} of the file is longer than {ITEM_LIMIT} bytes")]
-    LongLine { line: u64 },
+    #[error(transparent)]
+    Items(#[from] WorkloadError),
     #[error("the file has no items: it is empty")]
     Empty,
     #[error("the file could not be kept")]
@@ -56,66 +57,35 @@ impl Pieces for axum::body::BodyDataStream {
     }
 }
 
-/// Where in the file we are.
-struct Line {
-    number: u64,
-    bytes: usize,
-    has_item: bool,
-}
-
-impl Line {
-    fn first() -> Self {
-        Self { number: 1, bytes: 0, has_item: false }
-    }
-
-    fn next(&mut self) {
-        *self = Self { number: self.number + 1, ..Self::first() };
-    }
-}
-
 /// Keeps the file under a new id. A file that could not be received whole is removed.
 pub async fn store(folder: &Path, pieces: &mut impl Pieces) -> Result<Stored, UploadError> {
     tokio::fs::create_dir_all(folder).await.map_err(UploadError::Write)?;
     let upload = ulid::Ulid::new().to_string();
     let file = upload_file(folder, &upload);
-    let stored = receive(&file, &upload, pieces).await;
+    let stored = receive(folder, &upload, pieces).await;
     if stored.is_err() {
         let _ = tokio::fs::remove_file(&file).await;
     }
     stored
 }
 
-async fn receive(file: &Path, upload: &str, pieces: &mut impl Pieces) -> Result<Stored, UploadError> {
-    let open = tokio::fs::File::create_new(file).await.map_err(UploadError::Write)?;
+async fn receive(folder: &Path, upload: &str, pieces: &mut impl Pieces) -> Result<Stored, UploadError> {
+    let open = tokio::fs::File::create_new(upload_file(folder, upload)).await.map_err(UploadError::Write)?;
     let mut writer = tokio::io::BufWriter::with_capacity(1 << 18, open);
-    let (mut bytes, mut items, mut line) = (0_u64, 0_u64, Line::first());
+    let mut bytes = 0_u64;
     while let Some(piece) = pieces.piece().await.map_err(UploadError::Receive)? {
         bytes += piece.len() as u64;
         if bytes > BYTES_LIMIT {
             return Err(UploadError::TooLong);
         }
-        for byte in &piece {
-            match byte {
-                b'\n' => line.next(),
-                b'\r' => line.bytes += 1,
-                _ => {
-                    line.bytes += 1;
-                    items += u64::from(!line.has_item);
-                    line.has_item = true;
-                }
-            }
-            // As generous as the reader of the items: a CR at the end is none of the item.
-            if ITEM_LIMIT + 1 < line.bytes {
-                return Err(UploadError::LongLine { line: line.number });
-            }
-        }
         writer.write_all(&piece).await.map_err(UploadError::Write)?;
     }
     writer.flush().await.map_err(UploadError::Write)?;
-    if items == 0 {
-        return Err(UploadError::Empty);
+    // By the one rule of what an item is, before anybody builds on this file.
+    match count(&Workload::Upload { upload: upload.to_owned() }, Some(folder)).await? {
+        Some(items) if items > 0 => Ok(Stored { upload: upload.to_owned(), bytes, items }),
+        _ => Err(UploadError::Empty),
     }
-    Ok(Stored { upload: upload.to_owned(), bytes, items })
 }
 
 /// `POST /api/v1/uploads` with the file as the body.

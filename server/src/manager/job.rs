@@ -20,7 +20,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::experience::{self, AtHalf};
 use super::replicas::Replicas;
-use super::{Nudge, Shared, mark, workload};
+use super::{Nudge, Shared, Ticking, mark, workload};
 use crate::actuator::Scalable as _;
 use crate::clock::now_ms;
 use crate::controller::Loops;
@@ -80,7 +80,7 @@ pub struct Task {
 }
 
 impl Task {
-    async fn live(&mut self, nudges: &mut mpsc::Receiver<Nudge>) -> Result<(), JobError> {
+    async fn live(&mut self, mut ticking: Option<Ticking>, nudges: &mut mpsc::Receiver<Nudge>) -> Result<(), JobError> {
         let mut care = tokio::time::interval(CARE);
         care.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first look is a tick: a new job is on the page at once, and a chart has no hole beyond the outage.
@@ -97,7 +97,9 @@ impl Task {
                 },
                 _ = care.tick() => {
                     cares += 1;
-                    self.look(&mut cares).await
+                    let looked = self.look(&mut cares).await;
+                    drop(ticking.take());
+                    looked
                 }
                 changed = queue_changes.changed() => {
                     // Only the end of the work is urgent; everything else waits for the next look.

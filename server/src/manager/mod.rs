@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::now_ms;
 use crate::config::Settings;
-use crate::platform::{self, Exit, Platform};
+use crate::platform::{self, Exit, Platform, replica_id};
 use crate::queue::{Queue, Queues};
 use crate::store::{JobRow, NewJob, Store};
 use crate::words::chain;
@@ -34,6 +34,8 @@ use crate::words::chain;
 const LIVING_LIMIT: usize = 1000;
 /// How often ended processes are noticed.
 const REAP: Duration = Duration::from_millis(100);
+/// How long a start waits for the first ticks of the jobs that it takes up.
+const FIRST_TICKS: Duration = Duration::from_secs(2);
 /// The queue of an ended job stays in memory while its pages are looked at, and so much longer.
 const QUEUE_KEPT: Duration = Duration::from_secs(30);
 
@@ -48,6 +50,9 @@ pub enum Nudge {
     /// The server stops. `end_replicas`: give items back and end the processes; else leave them working.
     Shutdown { end_replicas: bool, done: oneshot::Sender<()> },
 }
+
+/// Held by a task until its first tick; see [`Manager::recover`].
+pub type Ticking = mpsc::Sender<std::convert::Infallible>;
 
 /// The parts that every job's task uses.
 pub struct Shared {
@@ -89,7 +94,7 @@ impl Shared {
         };
         let mut exits = self.exits.lock().unwrap_or_else(PoisonError::into_inner);
         for (replica, exit) in reaped {
-            let owner = replica.rsplit_once("-r").map_or(replica.as_str(), |(job, _)| job).to_owned();
+            let owner = replica_id::split(&replica).map_or(replica.as_str(), |(job, _)| job).to_owned();
             exits.entry(owner).or_default().push((replica, exit));
         }
     }
@@ -109,13 +114,17 @@ impl Manager {
         Self { shared: Arc::new(shared), tasks: Arc::default() }
     }
 
-    /// Begins again with every job that had not ended.
+    /// Begins again with every job that had not ended, and waits a little for the first tick of each: who finds this
+    /// server answering finds its jobs under control.
     pub async fn recover(&self) -> Result<usize, ApiError> {
         let rows = self.shared.store.unfinished().await.map_err(|error| internal(&error))?;
         let count = rows.len();
+        // Nothing is ever sent: the channel closes when the last task has dropped its end.
+        let (ticking, mut all_tick) = mpsc::channel(1);
         for row in rows {
-            self.spawn(row);
+            self.spawn(row, Some(ticking.clone()));
         }
+        drop(ticking);
         let shared = self.shared.clone();
         tokio::spawn(async move {
             let mut often = tokio::time::interval(REAP);
@@ -130,17 +139,20 @@ impl Manager {
                 }
             }
         });
+        if tokio::time::timeout(FIRST_TICKS, all_tick.recv()).await.is_err() {
+            tracing::warn!("not all of {count} job(s) ticked within {} s; they will", FIRST_TICKS.as_secs());
+        }
         Ok(count)
     }
 
-    fn spawn(&self, row: JobRow) {
+    fn spawn(&self, row: JobRow, ticking: Option<Ticking>) {
         let (sender, receiver) = mpsc::channel(64);
         let id = row.id.clone();
         self.tasks().insert(id.clone(), sender);
         let (shared, reaper, tasks) = (self.shared.clone(), self.shared.clone(), self.tasks.clone());
         tokio::spawn(async move {
             // A task that panics must not take its job's entry with it unnoticed.
-            let ended = tokio::spawn(job::run(shared, row, receiver)).await;
+            let ended = tokio::spawn(job::run(shared, row, ticking, receiver)).await;
             if let Err(error) = ended {
                 tracing::error!("job {id}: its task ended unexpectedly: {error}");
             }
@@ -172,7 +184,7 @@ impl Manager {
         let job = NewJob { id: id.clone(), spec, submitted_at: now, deadline_at, by: by.to_owned() };
         self.shared.store.insert_job(job).await.map_err(|error| internal(&error))?;
         let row = self.row(&id).await?;
-        self.spawn(row);
+        self.spawn(row, None);
         Ok(id)
     }
 
@@ -264,7 +276,7 @@ impl Manager {
             self.nudge(id, Nudge::Retried).await?;
         } else if count > 0 {
             self.shared.store.set_phase(id, Phase::Running, None, now_ms()).await.map_err(|error| internal(&error))?;
-            self.spawn(self.row(id).await?);
+            self.spawn(self.row(id).await?, None);
         }
         Ok(count)
     }

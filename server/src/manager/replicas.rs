@@ -18,7 +18,7 @@ use tokio_util::sync::DropGuard;
 use crate::actuator::Scalable;
 use crate::clock::now_ms;
 use crate::platform::backoff::{self, Ended};
-use crate::platform::{Door, Exit, Handle, Launch, Platform};
+use crate::platform::{Door, Exit, Handle, Launch, Platform, replica_id};
 use crate::queue::Queue;
 use crate::store::{ReplicaRow, Store, StoreError};
 use crate::words::{chain, counted};
@@ -154,12 +154,12 @@ impl Replicas {
             }
             let id = one.row.id.clone();
             let words = if asked { "ended as decided".to_owned() } else { exit.words() };
-            let items_done = self.close(one.row, exit.clean(), words).await?;
+            let mut row = self.close(one.row, exit.clean(), words).await?;
             // Workers that end because nothing waits any more are as they should be. One whose end is not known ended so too:
             // had it broken off in its work, that would wait again now.
             let at_the_end = (exit.clean() || exit == Exit::Unknown) && self.queue.counts().waiting == 0;
             if !asked && !at_the_end {
-                self.exits.push(Ended { at_ms: now_ms(), exit, items_done });
+                self.count(&mut row, exit).await?;
                 if exit == Exit::Unknown {
                     self.mark(MarkKind::Info, format!("Replica {} {}.", short(&id), exit.words()));
                 } else if !exit.clean() {
@@ -181,7 +181,7 @@ impl Replicas {
     }
 
     /// Answers how many items it completed in its life.
-    async fn close(&mut self, mut row: ReplicaRow, clean: bool, words: String) -> Result<u64, StoreError> {
+    async fn close(&mut self, mut row: ReplicaRow, clean: bool, words: String) -> Result<ReplicaRow, StoreError> {
         let back = match self.queue.replica_ended(&row.id, clean, &words) {
             Ok(back) => back,
             Err(error) => {
@@ -192,14 +192,13 @@ impl Replicas {
         if back > 0 {
             self.mark(MarkKind::Info, format!("{} of replica {} went back to the queue.", counted(back, "item"), short(&row.id)));
         }
-        let items_done = self.queue.items_done(&row.id);
-        row.items_done = items_done;
+        row.items_done = self.queue.items_done(&row.id);
         "ended".clone_into(&mut row.state);
         row.ended_at = Some(now_ms());
         row.ended = Some(words.clone());
         self.store.put_replica(&row).await?;
         self.ended.push_back(ReplicaView {
-            id: row.id,
+            id: row.id.clone(),
             state: ReplicaState::Ended,
             started_at: row.started_at,
             place: None,
@@ -213,7 +212,15 @@ impl Replicas {
         while self.ended.len() > SHOWN_ENDED {
             self.ended.pop_front();
         }
-        Ok(items_done)
+        Ok(row)
+    }
+
+    /// An end that nobody asked for: pauses are reckoned from it, over restarts too.
+    async fn count(&mut self, row: &mut ReplicaRow, exit: Exit) -> Result<(), StoreError> {
+        row.exit = serde_json::to_value(exit).ok();
+        self.store.put_replica(row).await?;
+        self.exits.push(Ended { at_ms: row.ended_at.unwrap_or_else(now_ms), exit, items_done: row.items_done });
+        Ok(())
     }
 
     /// Brings the number of replicas to what is wanted. Asking twice is harmless.
@@ -239,7 +246,6 @@ impl Replicas {
         }
         for _ in 0..missing {
             if let Err(why) = self.start_one(now).await? {
-                self.exits.push(Ended { at_ms: now, exit: Exit::Code(127), items_done: 0 });
                 self.mark(MarkKind::Failure, format!("A replica could not be started: {why}."));
                 break;
             }
@@ -260,11 +266,14 @@ impl Replicas {
     }
 
     async fn start_one(&mut self, now: i64) -> Result<Result<(), String>, StoreError> {
-        let id = format!("{}-r{}", self.job, self.next);
+        let id = replica_id::of(&self.job, self.next);
         self.next += 1;
         let Door { address, open } = match self.platform.door(&id, &self.queue, None).await {
             Ok(door) => door,
-            Err(error) => return Ok(Err(format!("no address for its queue is free ({error})"))),
+            Err(error) => {
+                self.exits.push(Ended { at_ms: now, exit: Exit::Code(127), items_done: 0 });
+                return Ok(Err(format!("no address for its queue is free ({error})")));
+            }
         };
         let mut row = ReplicaRow {
             id: id.clone(),
@@ -275,6 +284,7 @@ impl Replicas {
             started_at: now,
             ended_at: None,
             ended: None,
+            exit: None,
             items_done: 0,
         };
         // Recorded before it exists, so that a crash in between leaves nothing unknown.
@@ -293,7 +303,7 @@ impl Replicas {
                 "ended".clone_into(&mut row.state);
                 row.ended_at = Some(now);
                 row.ended = Some(error.to_string());
-                self.store.put_replica(&row).await?;
+                self.count(&mut row, Exit::Code(127)).await?;
                 return Ok(Err(chain(&error)));
             }
         };

@@ -115,10 +115,10 @@ pub fn parse(body: &Value, cluster: &ClusterSettings) -> Result<JobSpec, Vec<Fie
 
 fn bounds(replicas: &ReplicaParams, problems: &mut Problems) {
     if replicas.min > replicas.max {
-        problems.add("replicas.min", format!("must not be above replicas.max, which is {}; was {}", replicas.max, replicas.min));
-        if replicas.max < replicas.initial {
-            problems
-                .add("replicas.initial", format!("must not be above replicas.max, which is {}; was {}", replicas.max, replicas.initial));
+        for (field, value) in [("replicas.min", replicas.min), ("replicas.initial", replicas.initial)] {
+            if replicas.max < value {
+                problems.add(field, format!("must not be above replicas.max, which is {}; was {value}", replicas.max));
+            }
         }
     } else if !(replicas.min..=replicas.max).contains(&replicas.initial) {
         problems.add(

@@ -16,7 +16,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::platform::{LogChunk, LogStream, PlatformError};
+use crate::platform::{LogChunk, LogStream, PlatformError, replica_id};
 
 /// As much as a page shows at once.
 const CHUNK: u64 = 64 * 1024;
@@ -44,7 +44,7 @@ pub fn folder_of(data_dir: &Path, job: &str, replica: &str) -> Result<PathBuf, P
 /// As `Platform::log`.
 pub fn read(data_dir: &Path, replica: &str, stream: LogStream, from: Option<u64>) -> Result<LogChunk, PlatformError> {
     let unknown = || PlatformError::Name { name: replica.to_owned() };
-    let (job, _) = replica.rsplit_once("-r").ok_or_else(unknown)?;
+    let (job, _) = replica_id::split(replica).ok_or_else(unknown)?;
     let folder = folder_of(data_dir, job, replica)?;
     Logs::open(&folder).read(stream, from).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => PlatformError::NoLog { replica: replica.to_owned() },

@@ -9,6 +9,7 @@ pub mod local;
 mod lock;
 mod logs;
 mod read;
+pub mod replica_id;
 mod variables;
 
 use std::{

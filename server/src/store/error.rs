@@ -7,6 +7,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error("there is no database {}; start the server first", path.display())]
+    Missing { path: PathBuf },
     #[error("could not open the database {}", path.display())]
     Open {
         path: PathBuf,

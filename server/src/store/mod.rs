@@ -88,6 +88,14 @@ impl Store {
         Ok(Store { readers, commands, seq: seen, swept: Arc::new(AtomicI64::new(0)) })
     }
 
+    /// Opens the file of a server that was started before: for commands that look into its data folder.
+    pub async fn open_existing(path: &Path) -> Result<Store> {
+        if !path.is_file() {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        Store::open(path).await
+    }
+
     /// The newest committed seq; changes after every commit that made one.
     pub fn seq(&self) -> watch::Receiver<i64> {
         self.seq.clone()

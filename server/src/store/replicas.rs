@@ -23,6 +23,8 @@ pub struct ReplicaRow {
     pub ended_at: Option<i64>,
     /// How it ended, in words.
     pub ended: Option<String>,
+    /// How it ended, as the platform knows it, when nobody asked for the end: what pauses are reckoned from.
+    pub exit: Option<Value>,
     pub items_done: u64,
 }
 
@@ -53,11 +55,12 @@ async fn put(tx: &mut Tx, replica: ReplicaRow) -> Result<()> {
     let what = || format!("replica {}", replica.id);
     let job = jobs::number(&mut tx.conn, &replica.job).await?;
     let handle = replica.handle.as_ref().map(|handle| encode(handle, what)).transpose()?;
+    let exit = replica.exit.as_ref().map(|exit| encode(exit, what)).transpose()?;
     sqlx::query(
-        "INSERT INTO replica (id, job, addr, handle, state, started_at, ended_at, ended, items_done)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO replica (id, job, addr, handle, state, started_at, ended_at, ended, exit, items_done)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET addr = excluded.addr, handle = excluded.handle, state = excluded.state,
-             started_at = excluded.started_at, ended_at = excluded.ended_at, ended = excluded.ended,
+             started_at = excluded.started_at, ended_at = excluded.ended_at, ended = excluded.ended, exit = excluded.exit,
              items_done = excluded.items_done",
     )
     .bind(&replica.id)
@@ -68,6 +71,7 @@ async fn put(tx: &mut Tx, replica: ReplicaRow) -> Result<()> {
     .bind(replica.started_at)
     .bind(replica.ended_at)
     .bind(&replica.ended)
+    .bind(exit)
     .bind(i64::try_from(replica.items_done).unwrap_or(i64::MAX))
     .execute(&mut tx.conn)
     .await
@@ -78,6 +82,7 @@ async fn put(tx: &mut Tx, replica: ReplicaRow) -> Result<()> {
 fn replica(row: &SqliteRow, job: &str) -> Result<ReplicaRow> {
     let what = || format!("a replica of {job}");
     let handle: Option<String> = row.try_get("handle").reading(what)?;
+    let exit: Option<String> = row.try_get("exit").reading(what)?;
     let items_done: i64 = row.try_get("items_done").reading(what)?;
     Ok(ReplicaRow {
         id: row.try_get("id").reading(what)?,
@@ -88,6 +93,7 @@ fn replica(row: &SqliteRow, job: &str) -> Result<ReplicaRow> {
         started_at: row.try_get("started_at").reading(what)?,
         ended_at: row.try_get("ended_at").reading(what)?,
         ended: row.try_get("ended").reading(what)?,
+        exit: exit.map(|text| decode(&text, what)).transpose()?,
         items_done: u64::try_from(items_done).unwrap_or(0),
     })
 }

@@ -134,7 +134,7 @@ impl<'a> Needs<'a> {
         // How far giants reach is known only after many items; to be sure of it before would cost more than to learn.
         let learnt = known / (known + TAIL_ITEMS);
         let sure_end = 1.0 - libm::pow(UNSURE_END, 1.0 - learnt) * libm::pow(1.0 - sure, learnt);
-        let blank = seen.hints.service_ms_mean.is_none() && seen.hints.history.is_none();
+        let blank = seen.hints.is_empty();
         let z_sure = normal::quantile(sure);
         Self {
             rest,

@@ -39,12 +39,14 @@ pub fn why(look: &Look, seen: &Observation, deadline_ms: u64, known: f64) -> Str
         std::cmp::Ordering::Less => format!("{} fewer", words::replicas(now - chosen)),
         std::cmp::Ordering::Equal => "hold".to_owned(),
     };
-    let left = match (seen.items.left(), known > 0.0) {
-        (1, true) => format!("1 item is left and takes {mean}"),
-        (1, false) => format!("1 item is left and is believed to take {mean}"),
-        (left, _) => format!("{left} items are left and {items} {mean} each"),
+    let left = seen.items.left();
+    let rest = match (left, known > 0.0) {
+        (1, true) => format!("is left and takes {mean}"),
+        (1, false) => format!("is left and is believed to take {mean}"),
+        _ => format!("are left and {items} {mean} each"),
     };
-    format!("{left}: with {with} the finish is {} {side} the deadline and met with {p}: {verb}.", span(apart))
+    let left = words::items(left);
+    format!("{left} {rest}: with {with} the finish is {} {side} the deadline and met with {p}: {verb}.", span(apart))
 }
 
 /// `340 ms`, `12 s`, `4.2 min`, `3 h`.

@@ -14,19 +14,19 @@ use crate::clock::now_ms;
 use crate::controller::Loops;
 use crate::manager::experience::{self, AtHalf};
 use crate::manager::replicas::Replicas;
-use crate::manager::{Nudge, Shared, platform_of, workload};
+use crate::manager::{Nudge, Shared, Ticking, platform_of, workload};
 use crate::monitor;
 use crate::queue::QueueError;
 use crate::store::JobRow;
 use crate::words::chain;
 
 /// Runs a job until it has ended or the server stops.
-pub async fn run(shared: Arc<Shared>, row: JobRow, mut nudges: mpsc::Receiver<Nudge>) {
+pub async fn run(shared: Arc<Shared>, row: JobRow, ticking: Option<Ticking>, mut nudges: mpsc::Receiver<Nudge>) {
     let (id, spec) = (row.id.clone(), row.spec.platform.clone());
     let Some(begun) = begin_or_leave(&shared, row, &mut nudges).await else { return };
     match begun {
         Ok(mut task) => {
-            if let Err(error) = task.live(&mut nudges).await {
+            if let Err(error) = task.live(ticking, &mut nudges).await {
                 task.fail(&chain(&error)).await;
             }
         }

@@ -7,7 +7,8 @@ use control::live::MarkKind;
 
 use super::{DRAINING, Replica, Replicas};
 use crate::clock::now_ms;
-use crate::platform::{Exit, Handle};
+use crate::platform::backoff::Ended;
+use crate::platform::{Exit, Handle, replica_id};
 use crate::store::{ReplicaRow, StoreError};
 use crate::words::{chain, counted};
 
@@ -15,8 +16,10 @@ impl Replicas {
     /// After a restart: takes over what still lives, ends the records of what does not, gives its items back.
     pub async fn recover(&mut self, rows: Vec<ReplicaRow>) -> Result<(), StoreError> {
         for mut row in rows {
-            self.next = self.next.max(number(&row.id) + 1);
-            if row.ended_at.is_some() {
+            self.next = self.next.max(replica_id::split(&row.id).map_or(0, |(_, number)| number) + 1);
+            if let Some(at_ms) = row.ended_at {
+                let exit = row.exit.and_then(|exit| serde_json::from_value(exit).ok());
+                self.exits.extend(exit.map(|exit| Ended { at_ms, exit, items_done: row.items_done }));
                 continue;
             }
             let stored = row.handle.clone().and_then(|handle| serde_json::from_value::<Handle>(handle).ok());
@@ -54,6 +57,8 @@ impl Replicas {
                 }
             }
         }
+        // In the order of their ends, not of their starts.
+        self.exits.sort_by_key(|end| end.at_ms);
         let names: Vec<String> = self.living.iter().map(|one| one.row.id.clone()).collect();
         if let Err(error) = self.queue.reconcile(&names) {
             tracing::error!("job {}: items of ended replicas could not be given back: {error}", self.job);
@@ -72,9 +77,4 @@ impl Replicas {
         }
         Ok(())
     }
-}
-
-/// `kj-…-r12` → 12.
-fn number(id: &str) -> u64 {
-    id.rsplit_once("-r").and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
 }

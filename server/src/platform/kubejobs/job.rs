@@ -29,6 +29,7 @@ use super::{
     watch::News,
 };
 use crate::clock::now_ms;
+use crate::platform::replica_id;
 
 /// Whatever happens within this is one look: twenty starts are one patch.
 const GATHER: Duration = Duration::from_millis(5);
@@ -242,6 +243,6 @@ impl Task {
     }
 
     fn replica(&self, number: u64) -> String {
-        format!("{}-r{number}", self.parts.job)
+        replica_id::of(&self.parts.job, number)
     }
 }

@@ -47,7 +47,7 @@ use self::{
     usage::Meter,
     watch::Watches,
 };
-use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, lock::lock, logs};
+use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, lock::lock, logs, replica_id};
 use crate::queue::Queue;
 
 /// How much longer than its grace a pod may take to be gone.
@@ -165,7 +165,7 @@ impl Home for Inner {
 #[async_trait]
 impl Platform for Kubejobs {
     async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door> {
-        let (job, _) = split(replica).ok_or_else(|| io::Error::other(format!("{replica:?} is not the name of a replica")))?;
+        let (job, _) = replica_id::split(replica).ok_or_else(|| io::Error::other(format!("{replica:?} is not the name of a replica")))?;
         let known = lock(&self.0.doors).get(job).cloned();
         let door = match known {
             Some(door) => door,
@@ -180,21 +180,23 @@ impl Platform for Kubejobs {
     }
 
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
-        let (job, number) = split(&launch.replica).ok_or_else(|| PlatformError::Name { name: launch.replica.clone() })?;
+        let (job, number) = replica_id::split(&launch.replica).ok_or_else(|| PlatformError::Name { name: launch.replica.clone() })?;
         let params = parse::<Self>(&launch.params).map_err(|errors| PlatformError::Params { replica: launch.replica.clone(), errors })?;
         self.tell(job, &launch.params, Command::Start(number));
         Ok(handle(&launch.replica, job, params.namespace))
     }
 
     fn alive(&self, handle: &Handle, params: &Value) -> bool {
-        let Some((job, number)) = split(&handle.replica).filter(|_| matches!(handle.place, Place::Pod { .. })) else { return false };
+        let Some((job, number)) = replica_id::split(&handle.replica).filter(|_| matches!(handle.place, Place::Pod { .. })) else {
+            return false;
+        };
         // Whether its pod is there is told when the pods are listed.
         self.tell(job, params, Command::Adopt(number));
         true
     }
 
     fn find(&self, replica: &str, params: &Value) -> Option<Handle> {
-        let (job, _) = split(replica)?;
+        let (job, _) = replica_id::split(replica)?;
         let found = handle(replica, job, parse::<Self>(params).unwrap_or_default().namespace);
         self.alive(&found, params).then_some(found)
     }
@@ -221,7 +223,7 @@ impl Platform for Kubejobs {
     }
 
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError> {
-        let Some((job, replica)) = split(&handle.replica) else {
+        let Some((job, replica)) = replica_id::split(&handle.replica) else {
             return Err(PlatformError::Name { name: handle.replica.clone() });
         };
         let ended = {
@@ -279,12 +281,6 @@ impl Kubejobs {
         let why = self.trouble(job).unwrap_or_else(|| "Its pod is still on its way out.".to_owned());
         PlatformError::Cluster { of: of.to_owned(), why }
     }
-}
-
-/// `kj-1-r12` is replica 12 of job `kj-1`.
-fn split(replica: &str) -> Option<(&str, u64)> {
-    let (job, number) = replica.rsplit_once("-r")?;
-    Some((job, number.parse().ok()?))
 }
 
 fn handle(replica: &str, job: &str, namespace: String) -> Handle {

@@ -3,8 +3,9 @@
 use std::{
     collections::BTreeMap,
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf, absolute},
+    sync::LazyLock,
 };
 
 use control::plugin::FieldError;
@@ -77,8 +78,8 @@ impl LocalParams {
                 Err(format!("{} is not an executable file.", path.display()))
             };
         }
-        let path = self.env.get("PATH").map_or_else(search_path, Into::into);
-        let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| executable(file));
+        let path = self.env.get("PATH").map_or(search_path(), OsStr::new);
+        let found = env::split_paths(path).map(|folder| folder.join(name)).find(|file| executable(file));
         found.and_then(|file| absolute(file).ok()).ok_or_else(|| {
             let hint = if name.contains(char::is_whitespace) { " Write each argument on a line of its own." } else { "" };
             format!("There is no program {name:?} in the folders of PATH.{hint}")
@@ -88,11 +89,14 @@ impl LocalParams {
 
 /// Where replicas find programs: the server's own `PATH`, and last the folder of the server itself, so that
 /// `asperathos worker` is found wherever the server was started from.
-pub fn search_path() -> OsString {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let own = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
-    // A folder whose name cannot stand in a PATH is left out.
-    env::join_paths(env::split_paths(&path).chain(own)).unwrap_or(path)
+pub fn search_path() -> &'static OsStr {
+    static SEARCH_PATH: LazyLock<OsString> = LazyLock::new(|| {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let own = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
+        // A folder whose name cannot stand in a PATH is left out.
+        env::join_paths(env::split_paths(&path).chain(own)).unwrap_or(path)
+    });
+    &SEARCH_PATH
 }
 
 fn executable(file: &Path) -> bool {

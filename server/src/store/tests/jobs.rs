@@ -104,6 +104,7 @@ async fn replicas_are_found_again_and_go_with_their_job() {
         started_at: NOON,
         ended_at: None,
         ended: None,
+        exit: Some(json!({"code": 1})),
         items_done: 3,
     };
     house.store.put_replica(&replica).await.unwrap();

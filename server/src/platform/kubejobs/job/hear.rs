@@ -17,6 +17,7 @@ use crate::platform::{
         watch::News,
     },
     logs::folder_of,
+    replica_id,
 };
 
 /// A watch that fails says so at least every two seconds.
@@ -107,7 +108,7 @@ impl Task {
                     listens = Some(listens.map_or(soon, |known| known.min(soon)));
                     continue;
                 }
-                self.parts.board.ended(format!("{}-r{number}", self.parts.job), exit);
+                self.parts.board.ended(replica_id::of(&self.parts.job, *number), exit);
                 member.told = true;
             }
             if member.ending.is_some() {
@@ -134,7 +135,7 @@ impl Task {
             if !pod.started || self.followers.contains_key(number) {
                 continue;
             }
-            let replica = format!("{}-r{number}", self.parts.job);
+            let replica = replica_id::of(&self.parts.job, *number);
             let Ok(folder) = folder_of(&self.parts.data_dir, &self.parts.job, &replica) else { continue };
             let limit = u64::from(self.parts.params.log_limit_kib) * 1024;
             self.followers.insert(*number, tokio::spawn(follow(asks.pods().clone(), pod.name.clone(), folder, limit)));
@@ -147,7 +148,7 @@ impl Task {
         let mut spots = HashMap::new();
         for (number, member) in &self.state.members {
             let Some(pod) = member.pod.as_ref().and_then(|uid| self.state.pods.get(uid)) else { continue };
-            let replica = format!("{}-r{number}", self.parts.job);
+            let replica = replica_id::of(&self.parts.job, *number);
             if let Some(ip) = pod.ip.filter(|_| pod.ended.is_none()) {
                 at.insert(ip, replica.clone());
             }
@@ -189,8 +190,8 @@ impl Task {
 /// Pods that bear the name of a replica are that replica; adopted replicas without one are gone.
 fn assign(state: &mut State, job: &str) {
     for pod in state.pods.values() {
-        let number = pod.replica.as_ref().and_then(|replica| replica.strip_prefix(job)?.strip_prefix("-r")?.parse::<u64>().ok());
-        if let Some(member) = number.and_then(|number| state.members.get_mut(&number)).filter(|member| member.pod.is_none()) {
+        let named = pod.replica.as_deref().and_then(replica_id::split).filter(|(of, _)| *of == job);
+        if let Some(member) = named.and_then(|(_, number)| state.members.get_mut(&number)).filter(|member| member.pod.is_none()) {
             member.pod = Some(pod.uid.clone());
             member.adopted = false;
         }
