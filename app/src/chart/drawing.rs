@@ -103,7 +103,8 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     fn x(&self, at: i64) -> i32 {
         let inner = self.surface.width - LEFT - RIGHT;
-        self.px(LEFT + inner * self.chart.span.place(at).clamp(0.0, 1.0))
+        let css = LEFT + inner * self.chart.span.place(at).clamp(0.0, 1.0);
+        (css * self.surface.scale + self.chart.phase).round() as i32
     }
 
     fn y(&self, value: f64) -> i32 {
@@ -269,6 +270,7 @@ fn thin(points: impl Iterator<Item = (i32, i32)>) -> Vec<(i32, i32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chart::kinds::ChartKind;
     use crate::chart::model::{Axis, Span};
 
     #[test]
@@ -293,7 +295,19 @@ mod tests {
             finish: None,
             marks: Vec::new(),
             times_shown: true,
+            phase: 0.0,
         }
+    }
+
+    #[test]
+    fn charts_of_an_hour_move_on_in_seconds_of_their_own() {
+        let at = |second: i64, phase: f64| drawn(&Chart { phase, ..chart(vec![(0, 50.0), (second * 1000, 50.0)]) });
+        let moved = |second: i64| {
+            let phases = ChartKind::ALL.map(ChartKind::phase);
+            phases.into_iter().filter(|phase| at(second, *phase) != at(second - 1, *phase)).count()
+        };
+        let counts: Vec<usize> = (600..700).map(moved).collect();
+        assert!(counts.iter().all(|count| *count <= 1) && counts.contains(&1), "{counts:?}");
     }
 
     fn drawn(chart: &Chart) -> Vec<Stroke> {

@@ -62,6 +62,16 @@ impl ChartKind {
         }
     }
 
+    /// Charts of a long job that move on by a pixel in seconds of their own share the work of painting out.
+    pub fn phase(self) -> f64 {
+        match self {
+            Self::Progress => -0.375,
+            Self::Replicas => -0.125,
+            Self::Cpu => 0.125,
+            Self::Error => 0.375,
+        }
+    }
+
     /// One value as this chart's axis writes it.
     pub fn label(self, value: f64) -> String {
         match self {
@@ -139,6 +149,7 @@ pub fn build(kind: ChartKind, facts: &Facts) -> Chart {
         finish: finish.map(|band| (i64::midpoint(band.p5, band.p95), format!("{}–{}", time(band.p5), time(band.p95)))),
         marks: facts.marks.iter().filter(|mark| worth_showing(mark)).map(|mark| (mark.at, mark.kind)).collect(),
         times_shown: kind == ChartKind::Progress,
+        phase: kind.phase(),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Chart {
     pub marks: Vec<(i64, MarkKind)>,
     /// Only the topmost chart writes times under its axis.
     pub times_shown: bool,
+    /// Moments are moved right by this part of a device pixel, less than a half, before they are rounded.
+    pub phase: f64,
 }
 
 /// From when to when, milliseconds since 1970. Never empty.

@@ -147,6 +147,7 @@ fn picture(courses: &[Course], start: i64, progress: bool, width: u32) -> String
         finish: None,
         marks: Vec::new(),
         times_shown: progress,
+        phase: 0.0,
     };
     svg(&chart, (width, if progress { 196 } else { 110 }), Theme::Page)
 }
