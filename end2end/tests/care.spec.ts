@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
-import { expect, test } from "../fixtures.ts";
+import { expect, picture, test } from "../fixtures.ts";
 import { field, submitted } from "../form.ts";
 import type { Server } from "../server.ts";
 
@@ -84,6 +84,34 @@ test("a job is looked at, sent again with changes, and deleted", async ({ signed
     await expect(page.getByRole("link", { name: "Greetings", exact: true })).toHaveCount(0);
     expect((await server.api(`/api/v1/jobs/${id}`)).status).toBe(404);
   });
+});
+
+test("the list tells what goes well from what needs a person", async ({ signedIn: page, server }) => {
+  const foretold = (name: string, item_s: number, items: number, deadline_s: number) => {
+    const spec = job(name, ["sleep", String(item_s)], Array(items).fill("x"));
+    spec.objective = { deadline_s, service_s: item_s } as typeof spec.objective;
+    spec.loops[0].controller.kind = "deadline";
+    return spec;
+  };
+  const done = await start(server, GREETINGS);
+  await completed(server, done);
+  const broken = await start(server, job("Model of May", ["sh", "-c", "echo cannot find my model >&2; exit 3"], ["a", "b", "c"]));
+  await expect.poll(async () => (await server.summary(broken)).phase).toBe("failed");
+  const paused = await start(server, foretold("Archive", 0.5, 300, 900));
+  await expect.poll(async () => (await server.summary(paused)).phase).toBe("running");
+  expect((await server.api(`/api/v1/jobs/${paused}/suspend`, { method: "POST" })).status).toBe(202);
+  await start(server, foretold("Thumbnails", 0.4, 900, 420));
+  await start(server, foretold("Nightly report", 6, 400, 300));
+  await page.goto(`${server.url}/jobs`);
+  await live(page);
+  const row = (name: string) => page.getByRole("row").filter({ has: page.getByRole("link", { name, exact: true }) }).first();
+  await expect(row("Greetings")).toContainText("completed");
+  await expect(row("Archive")).toContainText("suspended");
+  const care = page.locator("section.needs");
+  await expect(care).toContainText("Nightly report");
+  await expect(care).toContainText("Model of May");
+  await expect(care).not.toContainText("Thumbnails");
+  await picture(page, "jobs");
 });
 
 test("somebody else's tuning is said once, and never overwritten unseen", async ({ signedIn: page, server }) => {

@@ -246,6 +246,8 @@ async fn a_deadline_that_cannot_be_met_is_said_once_among_the_decisions() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
+    let foretold = server.get(&format!("/api/v1/jobs/{job}")).await["summary"]["foretold"]["p_meet"].as_f64();
+    assert!(foretold.is_some_and(|p_meet| p_meet < 0.05), "the list of jobs does not know: {foretold:?}");
     assert_eq!(late(&server.get(&format!("/api/v1/jobs/{job}")).await), 1);
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
 }

@@ -54,6 +54,19 @@ pub struct Outcome {
     pub give_up: Option<String>,
 }
 
+impl Outcome {
+    /// What came of a later step of the same tick is added.
+    pub fn join(&mut self, later: Self) {
+        let Self { samples, memories, recorded, marks, foretold, give_up } = later;
+        self.samples.extend(samples);
+        self.memories.extend(memories);
+        self.recorded.extend(recorded);
+        self.marks.extend(marks);
+        self.foretold = foretold.or(self.foretold);
+        self.give_up = give_up.or(self.give_up.take());
+    }
+}
+
 /// One moment as all loops see it. `metrics` holds what the monitors published, or why not.
 pub struct Moment<'a> {
     pub wall_ms: i64,
@@ -140,6 +153,7 @@ impl Loops {
     fn move_joined(&mut self, moving: &[usize], moment: &Moment<'_>, job: &mut dyn Scalable, outcome: &mut Outcome) {
         let at_ms = moment.seen.at_ms;
         let mut kinds: Vec<String> = moving.iter().map(|place| self.running[*place].spec.actuator.kind.clone()).collect();
+        kinds.sort_unstable();
         kinds.dedup();
         for kind in kinds {
             let wishes: Vec<(String, u32)> = self

@@ -40,15 +40,11 @@ impl Task {
         if self.row.phase == Phase::Running && self.leaving.is_none() && items.left() > 0 {
             let seen = self.observe(now, (at_ms, deadline_ms), items, &metrics);
             let moment = Moment { wall_ms: now, seen, metrics: &metrics, blind: blind.as_deref(), wanted: self.replicas.wanted() };
-            let decided = self.loops.activate(&moment, &mut self.replicas);
-            outcome.samples.extend(decided.samples);
-            outcome.memories.extend(decided.memories);
-            outcome.recorded.extend(decided.recorded);
-            outcome.marks.extend(decided.marks);
+            outcome.join(self.loops.activate(&moment, &mut self.replicas));
             self.at_half.look(at_ms, items.done, items.total, &outcome);
             self.replicas.reconcile().await?;
             self.say_who_goes(&mut outcome.marks);
-            if let Some(why) = decided.give_up {
+            if let Some(why) = outcome.give_up.take() {
                 self.marks.push(mark(MarkKind::Failure, why));
                 // Boxed, for what it enters is told by a tick.
                 Box::pin(self.obey(JobCommand::Stop)).await?;
