@@ -99,16 +99,20 @@ impl JobsLive {
 
     /// Follows the stream until the page goes.
     pub fn follow(self) {
+        // Changes do not say when they were: the browser's clock goes on from the server's.
+        let ahead = StoredValue::new(None);
         follow(
             move || format!("/live/jobs?after={}", self.seq),
             move |changes| self.apply(changes),
-            move |age, since_moved_ms| {
+            move |age, _| {
                 self.age.set(age);
-                if since_moved_ms < 1000.0 {
-                    return 0.0;
+                let (before, clock) = (self.now.get_untracked(), js_sys::Date::now() as i64);
+                let now = clock + ahead.get_value().unwrap_or(before - clock);
+                ahead.set_value(Some(now - clock));
+                if 1000 <= now - before {
+                    self.now.set(now);
                 }
-                self.now.update(|now| *now += since_moved_ms as i64);
-                since_moved_ms
+                0.0
             },
             || false,
             self.cut,
