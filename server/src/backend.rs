@@ -139,7 +139,9 @@ impl Backend for Server {
             LogStream::Stderr => platform::LogStream::Stderr,
         };
         let chunk = platform.log(replica, stream, from).await.map_err(|error| internal(&error))?;
-        Ok(LogChunk { from: chunk.from, next: chunk.next, text: chunk.text })
+        // Colours and cursor moves are for terminals.
+        let text = anstream::adapter::strip_str(&chunk.text).to_string();
+        Ok(LogChunk { from: chunk.from, next: chunk.next, text })
     }
 }
 

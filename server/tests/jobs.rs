@@ -223,7 +223,10 @@ async fn a_worker_that_keeps_crashing_backs_off_and_says_why() {
     let before = times(&detail).unwrap_or(1);
     server.kill();
     server.launch().await;
-    let after = times(&server.get(&format!("/api/v1/jobs/{job}")).await);
+    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
+    let shown = detail["replicas"].as_array().unwrap().len();
+    assert!(started <= shown, "{started} replicas, with their output, were on the page before the restart, {shown} after it");
+    let after = times(&detail);
     assert!(after.is_some_and(|after| before <= after), "{before} crashes are forgotten by a new life of the server: {after:?}");
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
     server.wait(&job, &["terminated"]).await;

@@ -82,6 +82,9 @@ impl ChartKind {
     }
 }
 
+/// How far beyond the deadline a forecast is shown, eighths of the time to it.
+const AHEAD: i64 = 24;
+
 /// How much of their inks the areas of the replicas have.
 pub const RUNNING_ALPHA: f64 = 0.30;
 pub const STARTING_ALPHA: f64 = 0.80;
@@ -121,12 +124,15 @@ pub fn wishers(spec: &JobSpec) -> &[LoopSpec] {
     if spec.loops.len() > 1 { &spec.loops } else { &[] }
 }
 
-/// The time axis: from submission to the deadline, or to what came after it.
+/// The time axis: from submission to the deadline, or to what came after it or will.
 pub fn span(summary: &JobSummary, now: i64) -> Span {
+    let whole = (summary.deadline_at - summary.submitted_at).max(50);
+    // A job that ended early is shown whole; one that runs late pushes the right edge on, one that will be late too: in
+    // steps, as its forecast changes every second.
     let newest = summary.ended_at.unwrap_or(now);
-    let room = (summary.deadline_at - summary.submitted_at) / 50;
-    // A job that ended early is shown whole; one that runs late pushes the right edge on.
-    Span::new(summary.submitted_at, summary.deadline_at.max(newest) + room)
+    let late = summary.foretold.map_or(0, |foretold| foretold.at + (foretold.at - now) / 4 - summary.deadline_at);
+    let steps = if late > 0 { (8 * late / whole + 1).min(AHEAD) } else { 0 };
+    Span::new(summary.submitted_at, newest.max(summary.deadline_at + steps * whole / 8) + whole / 50)
 }
 
 /// One chart.
@@ -242,7 +248,7 @@ fn error(facts: &Facts, span: Span) -> (Axis, Vec<Layer>) {
 pub mod tests {
     use control::{
         job::{Bounds, Objective, Order, Phase, QueueSpec, Workload},
-        live::MarkKind,
+        live::{Foretold, MarkKind},
         plugin::PluginSpec,
     };
     use serde_json::json;
@@ -310,6 +316,19 @@ pub mod tests {
                 assert_eq!(build(kind, facts).marks, [(10_000, MarkKind::Tuned), (40_000, MarkKind::Failure)], "{kind:?}");
             }
         });
+    }
+
+    #[test]
+    fn the_axis_has_room_for_a_late_finish_in_steps() {
+        let mut summary = job(Phase::Running, 60, 0);
+        (summary.submitted_at, summary.deadline_at) = (0, 800_000);
+        let mut edge = |finish: i64| {
+            summary.foretold = Some(Foretold { at: finish, p_meet: 0.5 });
+            span(&summary, 400_000).to - 16_000
+        };
+        assert_eq!(edge(700_000), 800_000, "in time");
+        assert_eq!((edge(840_000), edge(845_000)), (1_000_000, 1_000_000), "small changes move nothing");
+        assert_eq!(edge(i64::MAX / 100), 3_200_000, "the past stays to be seen");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub fn legend(kind: ChartKind, facts: &Facts) -> Vec<Entry> {
             all
         }
         ChartKind::Cpu => vec![entry(Ink::Cpu, line, "cores a replica, mean")],
-        ChartKind::Error => vec![entry(Ink::Done, line, "done − even pace, negative is late")],
+        ChartKind::Error => vec![entry(Ink::Done, line, "done − time passed, negative is late")],
     }
 }
 

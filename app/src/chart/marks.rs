@@ -4,7 +4,7 @@ use control::live::{Mark, MarkKind};
 use leptos::prelude::*;
 
 use super::{
-    kinds::span,
+    kinds::{span, wishers},
     view::{Cursor, left_of},
 };
 use crate::{
@@ -44,6 +44,16 @@ pub fn sentence(mark: &Mark) -> (String, String) {
     }
 }
 
+/// The same; with several loops also whose it is.
+pub fn told(live: JobLive, mark: &Mark) -> (String, String) {
+    let (lead, rest) = sentence(mark);
+    let several = live.spec.with_value(|spec| !wishers(spec).is_empty());
+    match &mark.loop_name {
+        Some(name) if several => (format!("{name}: {lead}"), rest),
+        _ => (lead, rest),
+    }
+}
+
 /// By which a mark is told from others in a list.
 pub fn name(mark: &Mark) -> String {
     format!("{} {} {} {}", mark.at, mark.kind as u8, mark.loop_name.as_deref().unwrap_or_default(), mark.text)
@@ -58,7 +68,7 @@ pub fn Marks() -> impl IntoView {
     let shown = Memo::new(move |_| live.marks.read().iter().filter(|mark| worth_showing(mark)).cloned().collect::<Vec<_>>());
     let one = move |mark: Mark| {
         let (at, kind) = (mark.at, mark.kind);
-        let (lead, rest) = sentence(&mark);
+        let (lead, rest) = told(live, &mark);
         let said = move || format!("{} {}: {lead} {rest}", words::clock(at, live.zone.get()), look(kind).1);
         let said = Signal::derive(said);
         view! {
@@ -89,7 +99,7 @@ pub fn Marks() -> impl IntoView {
             </div>
             <p class="mark-said" role="status">
                 {move || chosen.get().map(|mark| {
-                    let (lead, rest) = sentence(&mark);
+                    let (lead, rest) = told(live, &mark);
                     view! { <span>{words::clock(mark.at, live.zone.get())} " " <b>{lead}</b> " " {rest}</span> }.erase()
                 })}
             </p>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    chart::marks::{look, name, sentence, worth_showing},
+    chart::marks::{look, name, told, worth_showing},
     live::JobLive,
     ui::{
         erase::{Erase, When, each},
@@ -29,9 +29,9 @@ pub fn Why() -> impl IntoView {
                     <p class="muted">"Nothing was moved yet. Each decision will be explained here."</p>
                 </When>
                 <ol class="feed">
-                    {each(newest, name, |mark| {
+                    {each(newest, name, move |mark| {
                         let (shape, word) = look(mark.kind);
-                        let (lead, rest) = sentence(&mark);
+                        let (lead, rest) = told(live, &mark);
                         view! {
                             <li data-kind=word>
                                 <Moment at=mark.at/>

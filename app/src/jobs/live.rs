@@ -88,13 +88,15 @@ impl JobsLive {
         self.rows.read().values().filter_map(|row| pick(&row.read_untracked())).collect()
     }
 
-    /// The ids of the known jobs that fit, newest first, and how many fit in all.
+    /// The ids of the known jobs that fit, those that go on first, then newest first, and how many fit in all.
     pub fn found(&self) -> (Vec<String>, usize) {
-        let fits = |job: &JobSummary| self.search.with_value(|search| search.fits(job)).then(|| (job.submitted_at, job.id.clone()));
+        let fits = |job: &JobSummary| {
+            self.search.with_value(|search| search.fits(job)).then(|| (!job.phase.ended(), job.submitted_at, job.id.clone()))
+        };
         let mut found = self.pick(fits);
         found.sort_unstable_by(|a, b| b.cmp(a));
         let count = found.len() + self.unseen.get();
-        (found.into_iter().map(|(_, id)| id).collect(), count)
+        (found.into_iter().map(|(_, _, id)| id).collect(), count)
     }
 
     /// Follows the stream until the page goes.

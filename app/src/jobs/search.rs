@@ -88,8 +88,9 @@ pub struct JobsPage {
 }
 
 impl JobsPage {
-    /// Takes what the page needs out of all jobs, which come newest first.
-    pub fn cut(search: Search, all: Vec<JobSummary>, seq: i64, now: i64) -> Self {
+    /// Takes what the page needs out of all jobs, which come newest first: those that go on before those that ended.
+    pub fn cut(search: Search, mut all: Vec<JobSummary>, seq: i64, now: i64) -> Self {
+        all.sort_by_key(|job| job.phase.ended());
         let total = all.len();
         let most_needed = if search.all_needs { ALL_NEEDED } else { NEEDED };
         let (mut found, mut in_need) = (0, 0);

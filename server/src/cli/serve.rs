@@ -1,5 +1,6 @@
 //! `asperathos serve`: opens the store and the queues, takes up what was running, and serves pages until told to stop.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +54,9 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
         return Err(ServeError::Remote(settings.listen));
     }
     for folder in [settings.data.clone(), settings.uploads()] {
-        std::fs::create_dir_all(&folder).map_err(|cause| ServeError::Folder { folder: folder.display().to_string(), cause })?;
+        // Logs, results and environments of jobs are their owner's alone.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|cause| ServeError::Folder { folder: folder.display().to_string(), cause })?;
     }
     if !settings.site.join("pkg").is_dir() {
         tracing::warn!("{} holds no browser part: pages can be read, but do not move; see --site", settings.site.display());

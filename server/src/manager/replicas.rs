@@ -195,8 +195,14 @@ impl Replicas {
         row.items_done = self.queue.items_done(&row.id);
         "ended".clone_into(&mut row.state);
         row.ended_at = Some(now_ms());
-        row.ended = Some(words.clone());
+        row.ended = Some(words);
         self.store.put_replica(&row).await?;
+        self.show_ended(&row);
+        Ok(row)
+    }
+
+    /// The last ones that ended stay on the page, with their logs.
+    fn show_ended(&mut self, row: &ReplicaRow) {
         self.ended.push_back(ReplicaView {
             id: row.id.clone(),
             state: ReplicaState::Ended,
@@ -207,12 +213,11 @@ impl Replicas {
             cpu: 0.0,
             memory_bytes: 0,
             items_done: row.items_done,
-            ended: Some(words),
+            ended: row.ended.clone(),
         });
         while self.ended.len() > SHOWN_ENDED {
             self.ended.pop_front();
         }
-        Ok(row)
     }
 
     /// An end that nobody asked for: pauses are reckoned from it, over restarts too.

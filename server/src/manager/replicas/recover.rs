@@ -14,10 +14,13 @@ use crate::words::{chain, counted};
 
 impl Replicas {
     /// After a restart: takes over what still lives, ends the records of what does not, gives its items back.
-    pub async fn recover(&mut self, rows: Vec<ReplicaRow>) -> Result<(), StoreError> {
+    pub async fn recover(&mut self, mut rows: Vec<ReplicaRow>) -> Result<(), StoreError> {
+        // In the order of their ends, not of their starts; who lives comes last.
+        rows.sort_by_key(|row| row.ended_at.unwrap_or(i64::MAX));
         for mut row in rows {
             self.next = self.next.max(replica_id::split(&row.id).map_or(0, |(_, number)| number) + 1);
             if let Some(at_ms) = row.ended_at {
+                self.show_ended(&row);
                 let exit = row.exit.and_then(|exit| serde_json::from_value(exit).ok());
                 self.exits.extend(exit.map(|exit| Ended { at_ms, exit, items_done: row.items_done }));
                 continue;
@@ -57,8 +60,6 @@ impl Replicas {
                 }
             }
         }
-        // In the order of their ends, not of their starts.
-        self.exits.sort_by_key(|end| end.at_ms);
         let names: Vec<String> = self.living.iter().map(|one| one.row.id.clone()).collect();
         if let Err(error) = self.queue.reconcile(&names) {
             tracing::error!("job {}: items of ended replicas could not be given back: {error}", self.job);
