@@ -61,6 +61,8 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
     if !settings.site.join("pkg").is_dir() {
         tracing::warn!("{} holds no browser part: pages can be read, but do not move; see --site", settings.site.display());
     }
+    // Replicas outlive the server: a lock or a pipe that it was started with must not live on in them.
+    close_fds::CloseFdsBuilder::new().cloexecfrom(3);
     // First of all the port: two servers must never look after the same jobs.
     let listener = TcpListener::bind(settings.listen).await.map_err(|cause| ServeError::Listen { listen: settings.listen, cause })?;
     let queues = Queues::open(&settings.queues())?;
