@@ -1,6 +1,8 @@
 // What people do around a job: look at what it made, send it again, delete it, meet somebody else's change, sign out.
+import fs from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import path from "node:path";
 import type { Page } from "@playwright/test";
 import { expect, picture, test } from "../fixtures.ts";
 import { field, submitted } from "../form.ts";
@@ -144,6 +146,8 @@ test("somebody else's tuning is said once, and never overwritten unseen", async 
 
 test("a log opens at its end, and who scrolled up stays there", async ({ signedIn: page, server }) => {
   const id = await start(server, TALKER);
+  const replica = path.join(server.data, "jobs", id, "replicas", `${id}-r1`, "stderr.log");
+  await expect.poll(() => fs.statSync(replica, { throwIfNoEntry: false })?.size ?? 0).toBeGreaterThan(0);
   // Nobody said which stream: its worker prints on stderr alone.
   await page.goto(`${server.url}/jobs/${id}?tab=logs`);
   await expect(page.getByRole("navigation", { name: "Streams" }).getByRole("link", { name: "stderr" })).toHaveAttribute("aria-current", "true");
