@@ -9,7 +9,7 @@ use super::{
 use crate::api::error::ApiError;
 
 /// Above this many seconds without news the page says that it is stale.
-const STALE_S: f64 = 5.0;
+const STALE_S: f64 = 3.0;
 
 /// How much later than every second news may come. Whole seconds only: a text that changes all the time
 /// is read by nobody, and every change makes the browser paint the page.

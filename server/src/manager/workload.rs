@@ -12,7 +12,6 @@ use tokio_util::io::StreamReader;
 
 pub use super::submission::ITEM_LIMIT;
 use crate::queue::{Queue, QueueError};
-use crate::words::chain;
 
 /// Most items of one job.
 pub const ITEMS_LIMIT: u64 = 10_000_000;
@@ -148,7 +147,7 @@ async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
         .no_proxy()
         .build()
         .map_err(|error| fail(error.to_string()))?;
-    let response = client.get(parsed).send().await.map_err(|error| fail(chain(&error)))?;
+    let response = client.get(parsed).send().await.map_err(|error| fail(unanswered(&error)))?;
     let status = response.status();
     if status.is_redirection() {
         let to = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or("another address");
@@ -163,6 +162,19 @@ async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
     }
     let body = response.bytes_stream().map_err(std::io::Error::other);
     lines(StreamReader::new(body), queue).await
+}
+
+/// Why a request has no answer: what the system said, without the layers between.
+fn unanswered(error: &reqwest::Error) -> String {
+    let mut root: &dyn std::error::Error = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    match error {
+        error if error.is_timeout() => "it did not answer in time".to_owned(),
+        error if error.is_connect() => format!("no connection to it ({root})"),
+        _ => root.to_string(),
+    }
 }
 
 async fn lines(reader: impl AsyncBufRead + Unpin, queue: &Queue) -> Result<(), WorkloadError> {
