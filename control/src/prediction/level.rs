@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::normal;
+use super::order::Order;
 
 /// Evidence fades with this many items.
 const EVIDENCE_ITEMS: f64 = 64.0;
@@ -71,16 +72,6 @@ impl Model {
 /// A list is not believed to be sorted before several items in a row say so: one step ahead it looks like any line.
 const UNSORTED: f64 = 8.0;
 
-/// Of two neighbours in a sorted list so many are in order; the rest is disturbed by who works on them.
-const IN_ORDER: f64 = 0.9;
-
-/// Bounds of that evidence: what looked random for long may still be found sorted within a dozen items.
-const LEAST_SORTED: f64 = -6.0;
-const MOST_SORTED: f64 = 12.0;
-
-/// Logarithms closer than this are the same length.
-const SAME: f64 = 1e-6;
-
 const MODELS: [Model; 7] = [
     Model { horizon: f64::INFINITY, axis: Axis::Level, handicap: 0.0 },
     Model { horizon: 120.0, axis: Axis::Level, handicap: 3.0 },
@@ -122,11 +113,8 @@ pub struct Levels {
     /// Items seen.
     count: f64,
     models: [Sums; MODELS.len()],
-    newest: f64,
-    /// How much likelier a list is that rises, and one that falls, than one in no order: logarithms, by a sign test of
-    /// neighbours.
-    rising: f64,
-    falling: f64,
+    #[serde(default)]
+    order: Order,
 }
 
 /// What is to be expected of the items to come.
@@ -217,9 +205,9 @@ impl Levels {
         })
     }
 
-    /// Learns from one more of `total` items. `sd` is the spread of single items about their level.
-    pub fn learn(&mut self, value: f64, sd: f64, total: f64) {
-        self.compare(value);
+    /// Learns from one more of `total` items, done by `replica`. `sd` is the spread of single items about their level.
+    pub fn learn(&mut self, value: f64, sd: f64, total: f64, replica: Option<&str>) {
+        self.order.learn(value, self.count, replica);
         let rank = rank(self.count, total);
         for (model, sums) in MODELS.iter().zip(&mut self.models) {
             let place = if model.axis == Axis::Rank { rank } else { self.count };
@@ -243,17 +231,14 @@ impl Levels {
         self.count += items as f64;
     }
 
-    /// Whether this item follows the one before in order of length.
-    fn compare(&mut self, value: f64) {
-        let step = value - self.newest;
-        self.newest = value;
-        if self.count == 0.0 || step.abs() < SAME {
-            return;
-        }
-        let (with, against) = (libm::log(2.0 * IN_ORDER), libm::log(2.0 * (1.0 - IN_ORDER)));
-        let (rise, fall) = if step > 0.0 { (with, against) } else { (against, with) };
-        self.rising = (self.rising + rise).clamp(LEAST_SORTED, MOST_SORTED);
-        self.falling = (self.falling + fall).clamp(LEAST_SORTED, MOST_SORTED);
+    /// The level of all items done, whatever model fits best.
+    pub fn whole(&self) -> f64 {
+        self.models[0].value
+    }
+
+    /// Items get shorter and shorter.
+    pub fn falls(&self) -> bool {
+        self.order.falls()
     }
 
     /// What to expect of the next `items` items, the last there are, after what was believed of them `before`.
@@ -294,7 +279,7 @@ impl Levels {
         let mut weights = [0.0; MODELS.len()];
         let mut total = 0.0;
         for (weight, (model, sums)) in weights.iter_mut().zip(MODELS.iter().zip(&self.models)) {
-            let sorted = if model.axis == Axis::Rank { self.rising.max(self.falling) } else { 0.0 };
+            let sorted = if model.axis == Axis::Rank { self.order.sorted() } else { 0.0 };
             *weight = libm::exp(sums.evidence + sorted - model.handicap);
             total += *weight;
         }

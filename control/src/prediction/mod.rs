@@ -4,6 +4,7 @@
 pub mod finish;
 pub mod level;
 pub mod normal;
+pub mod order;
 pub mod service;
 pub mod shape;
 pub mod startup;

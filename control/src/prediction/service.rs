@@ -54,6 +54,18 @@ const IN_FLIGHT: usize = 32;
 /// Items done since the observation before that are learnt from one by one; of more, each stands for its neighbours.
 const LEARNT_AT_ONCE: usize = 32;
 
+/// A change of the level is told from the first items' noise after so many.
+const CHANGE_ITEMS: f64 = 30.0;
+
+/// So many items speak against a user's word: before, a deadline that the word says can be met is not given up.
+const WORD_ITEMS: f64 = 8.0;
+
+/// A list that falls may fall by a factor of four, as a logarithm: no trend is believed beyond that either.
+const FALLS_BY: f64 = 1.386;
+
+/// And nothing is hoped to be shorter than this, about a seventh.
+const FURTHEST: f64 = 2.0;
+
 /// What is remembered of service times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -89,6 +101,9 @@ pub struct Belief {
     pub ratio: f64,
     /// How many items the knowledge is worth.
     pub worth: f64,
+    /// By this factor the items to come may be shorter than believed, for all that anybody can know: at most 1. Who
+    /// gives a deadline up must not overlook it.
+    pub relief: f64,
 }
 
 impl Belief {
@@ -108,13 +123,13 @@ impl Service {
         let stride = seen.completions.len().div_ceil(LEARNT_AT_ONCE).max(1);
         for some in seen.completions.chunks(stride) {
             if let Some(completion) = some.iter().find(|completion| completion.service_ms.is_finite()) {
-                self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64);
+                self.learn_one(completion.service_ms.min(LONGEST_MS), seen.items.total as f64, completion.replica.as_deref());
                 self.levels.pass(some.len() - 1);
             }
         }
     }
 
-    fn learn_one(&mut self, service_ms: f64, total: f64) {
+    fn learn_one(&mut self, service_ms: f64, total: f64, replica: Option<&str>) {
         let value = libm::log(service_ms.max(SHORTEST_MS));
         let sd = self.sd();
         let known = self.levels.count();
@@ -133,7 +148,7 @@ impl Service {
                 self.shape.learn(error, self.sd());
             }
         }
-        self.levels.learn(value, sd, total);
+        self.levels.learn(value, sd, total, replica);
         self.tables = None;
     }
 
@@ -157,6 +172,7 @@ impl Service {
         let ratio = (self.ratios + PRIOR_RATIOS * mean) / (self.ratio_weight + PRIOR_RATIOS);
         let prior = Prior::of(&seen.hints, guess_ms, ratio);
         let own = (sd / prior.doubt) * (sd / prior.doubt);
+        let mut relief = 1.0;
         let (level, last, doubt, worth) = if self.levels.count() > 0.0 {
             let next = self.levels.next(sd, seen.items.total as f64);
             let shift = self.unfinished(seen, next.level, sd, next.worth);
@@ -166,13 +182,24 @@ impl Service {
             let of_mean = (cv * cv - sd * sd).max(0.0) / (next.worth + 1.0);
             let unfinished = Unfinished { shift, doubt: (unseen * unseen + of_mean).sqrt() };
             let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd, &prior, unfinished);
+            relief = self.relief(seen, &prior, learnt.level - shift);
             (learnt.level, learnt.last, (learnt.doubt * learnt.doubt + learnt.bend * learnt.bend).sqrt(), learnt.worth + own)
         } else {
             let spread = prior.spread();
             let shift = self.unfinished(seen, prior.level, sd, (sd / spread) * (sd / spread));
             (prior.level + shift, prior.level + shift, spread, own)
         };
-        Belief { typical_ms: libm::exp(level), last_ms: libm::exp(last), doubt: doubt.min(1.5), sd, ratio, worth }
+        Belief { typical_ms: libm::exp(level), last_ms: libm::exp(last), doubt: doubt.min(1.5), sd, ratio, worth, relief }
+    }
+
+    /// How much shorter than at a `level` the items to come may be, as a factor. What has changed of late may change back, a
+    /// list that falls may fall much further, and the user's word stands until some items speak against it.
+    fn relief(&self, seen: &Observation, prior: &Prior, level: f64) -> f64 {
+        let known = self.levels.count();
+        let back = if known >= CHANGE_ITEMS { self.levels.whole() - level } else { 0.0 };
+        let falls = if self.levels.falls() { -FALLS_BY } else { 0.0 };
+        let word = if known < WORD_ITEMS && !seen.hints.is_empty() { prior.level - level } else { 0.0 };
+        libm::exp(back.min(falls).min(word).clamp(-FURTHEST, 0.0))
     }
 
     /// How much higher the level must be, as items in flight are not done yet: three steps of expectation and

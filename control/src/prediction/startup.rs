@@ -39,12 +39,21 @@ impl Startup {
         self.at_ms = Some(seen.at_ms);
     }
 
+    /// How much of `expected_ms` is nothing but a guess: before one start-up was seen, whoever starts may be ready at once.
+    pub fn guessed_ms(&self, seen: &Observation) -> f64 {
+        if self.seen > 0.0 { 0.0 } else { self.expected_ms(seen) - oldest_ms(seen).unwrap_or(0) as f64 }
+    }
+
     /// What a start-up takes, ms; longer than any that is still under way.
     pub fn expected_ms(&self, seen: &Observation) -> f64 {
-        let oldest = seen.replicas.iter().filter(|replica| replica.state == ReplicaState::Starting).map(|replica| replica.age_ms).max();
         let known = if self.seen > 0.0 { self.mean_ms } else { GUESS_MS };
-        known.max(oldest.map_or(0.0, |age| 1.25 * age as f64))
+        known.max(oldest_ms(seen).map_or(0.0, |age| 1.25 * age as f64))
     }
+}
+
+/// Of those that start.
+fn oldest_ms(seen: &Observation) -> Option<u64> {
+    seen.replicas.iter().filter(|replica| replica.state == ReplicaState::Starting).map(|replica| replica.age_ms).max()
 }
 
 fn is_ready(state: ReplicaState) -> bool {

@@ -127,8 +127,8 @@ impl Controller for Deadline {
         let spent_ms = service.spent_ms(seen);
         let belief = service.belief(seen, guess_ms(seen, deadline_ms));
         let rest = Rest::new(seen, service.tables(), belief, startup_ms, waste);
-        let needs =
-            Needs::new(params, seen, deadline_ms, &rest, startup_ms, known, Spent { items_ms: spent_ms, replicas_ms: course.replica_ms });
+        let spent = Spent { items_ms: spent_ms, replicas_ms: course.replica_ms, guessed_ms: startup.guessed_ms(seen) };
+        let needs = Needs::new(params, seen, deadline_ms, &rest, startup_ms, known, spent);
 
         let now = seen.allocated();
         let late = needs.too_late(course.late);
@@ -171,7 +171,7 @@ fn guess_ms(seen: &Observation, deadline_ms: u64) -> f64 {
     deadline_ms as f64 / SLACK / (seen.items.total as f64 / f64::from(seen.most().max(1)) + LAST)
 }
 
-/// Up at once when the deadline asks for it; down only when fewer would do with something to spare, for a while.
+/// Up at once when the deadline asks for it; down when fewer would do on a bad course too, or with something to spare for a while.
 fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Needs<'_>, late: bool) -> u32 {
     let now = seen.allocated();
     let most = seen.most();
@@ -195,6 +195,12 @@ fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Need
     if ample >= now || !needs.pays_to_shrink() {
         course.ample_since_ms = None;
         return now;
+    }
+    // Who would do on a bad course too will not be missed: waiting for more news only costs.
+    let surely = needs.surely(params.hysteresis).max(ample);
+    if surely < now {
+        course.ample_since_ms = None;
+        return surely;
     }
     let since = *course.ample_since_ms.get_or_insert(seen.at_ms);
     if seen.at_ms - since >= needs.patience_ms() && seen.at_ms.saturating_sub(course.moved_ms) >= needs.patience_ms() {

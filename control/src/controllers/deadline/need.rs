@@ -45,9 +45,13 @@ const TAIL_ITEMS: f64 = 10.0;
 const SPENT: f64 = 0.55;
 
 /// How much wider than with a fixed allocation the band is below its middle, and at the least allocation.
-const EARLY: f64 = 0.7;
+const EARLY: f64 = 0.5;
 const EARLY_AT_LEAST: f64 = 1.0;
 const LATE_AT_LEAST: f64 = 2.6;
+
+/// Of the reserve so much is left when a job that replicas can still be taken from ends late: the law aims at the end of
+/// the likely course, and what it is off by goes into the reserve.
+const LATEST: f64 = 0.6;
 
 /// Between two looks, and until a move is seen.
 const LOOK_MS: f64 = 2000.0;
@@ -56,6 +60,21 @@ const LOOK_MS: f64 = 2000.0;
 /// shown. Above the other it is taken up again.
 const LOST: f64 = 0.05;
 const REGAINED: f64 = 0.3;
+
+/// Until this share of the time is over the even chance, which it falls from, is lost: a warning is worth the more the
+/// sooner it comes …
+const LOST_EARLY: f64 = 0.5;
+const EARLY_SHARE: f64 = 0.2;
+
+/// … if a course as good as this one in twenty would need more than this share of the time left: a job that all that
+/// can be had ends in that share can be done (`simulate.md`), and must not be called lost.
+const GOOD_COURSE: f64 = 0.05;
+const TO_SPARE: f64 = 0.7;
+
+/// Before this share of the time is over a word is worth no more than after it, and only what is out of the question
+/// is said.
+const FIRST_WORD: f64 = 0.05;
+const LOST_AT_ONCE: f64 = 0.001;
 
 /// The normal quantile of 95 of 100.
 const Z95: f64 = 1.644_853_626_951_472_7;
@@ -75,13 +94,15 @@ const PATIENT_STARTUPS: f64 = 1.5;
 /// A lease and two items may be this share of the time left, where a replica that goes is killed.
 const KILL_TIME: f64 = 0.05;
 
-/// What a job has taken so far, milliseconds.
+/// What a job has taken so far, and what nobody has seen yet, milliseconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spent {
     /// Of replicas at work on items, done or in flight.
     pub items_ms: f64,
     /// Of replicas asked for.
     pub replicas_ms: f64,
+    /// Of a start-up so much is a guess.
+    pub guessed_ms: f64,
 }
 
 /// Finish, milliseconds from now.
@@ -112,6 +133,8 @@ pub struct Needs<'a> {
     /// The quantile of the end that must come before the deadline.
     sure_end: f64,
     z_sure: f64,
+    /// Of the start-up nothing but a guess.
+    guessed_ms: f64,
 }
 
 impl<'a> Needs<'a> {
@@ -149,6 +172,7 @@ impl<'a> Needs<'a> {
             blank,
             sure_end,
             z_sure,
+            guessed_ms: spent.guessed_ms,
         }
     }
 
@@ -251,6 +275,17 @@ impl<'a> Needs<'a> {
         r * before + answer * (room - before) >= bad
     }
 
+    /// Fewest replicas that would do on a bad course too without another move, even if a replica had to start anew.
+    pub fn surely(&self, spare: f64) -> u32 {
+        self.fewest(0, |replicas| {
+            let finish = self.rest.with(replicas);
+            let off = finish.bulk_ms * libm::expm1(self.z_sure * self.rest.belief().doubt);
+            let luck = self.z_sure * finish.item_sd_ms;
+            let end = self.end_ms(finish);
+            finish.bulk_ms * (1.0 + spare) + (off * off + luck * luck + end * end).sqrt() <= self.time_ms - self.startup_ms - finish.tail_ms
+        })
+    }
+
     /// 5th, 50th and 95th percentile of the finish, from an allocation on and under this law: what the job is ahead of
     /// its deadline it spends by holding fewer replicas later, and what it is behind it mends. `fixed` says that the
     /// allocation cannot change any more. Factors: of simulated jobs, so that nine of ten finishes lie inside.
@@ -264,7 +299,11 @@ impl<'a> Needs<'a> {
             return Band { p5_ms: (p50_ms - early).max(0.0), p50_ms, p95_ms: p50_ms + late };
         }
         let ahead = self.time_ms - p50_ms;
-        Band { p5_ms: (p50_ms - EARLY * (p50_ms - p5_ms)).max(0.0), p50_ms: p50_ms + SPENT * ahead, p95_ms: self.time_ms }
+        Band {
+            p5_ms: (p50_ms - EARLY * (p50_ms - p5_ms)).max(0.0),
+            p50_ms: p50_ms + SPENT * ahead,
+            p95_ms: LATEST * self.time_ms + (1.0 - LATEST) * self.deadline_ms,
+        }
     }
 
     /// The quantile of the finish that lies where `z` does of a normal distribution: the doubts about the bulk and the
@@ -298,15 +337,27 @@ impl<'a> Needs<'a> {
         normal::below(0.5 * (low + high))
     }
 
+    /// Whether the deadline is lost with all that can be had. The sooner that is said the more it is worth, so early on the
+    /// likely course decides, if even a good one leaves little to spare; later only what is all but sure. Before anything
+    /// is likely to have shown what items take, and on guesses of start-ups, nothing is said.
     pub fn too_late(&self, already: bool) -> bool {
         if self.deadline_ms <= 0.0 {
             return true;
         }
-        if self.blank && self.known < KNOWN_ITEMS && self.due < KNOWN_ITEMS && !already {
+        let by = |p: f64| self.at(self.seen.most().max(1), normal::quantile(p)) - self.guessed_ms;
+        if already {
+            return by(REGAINED) > self.deadline_ms;
+        }
+        if self.blank && self.known < KNOWN_ITEMS && self.due < KNOWN_ITEMS || self.rest.belief().relief * by(0.5) <= self.deadline_ms {
             return false;
         }
-        let p = if already { REGAINED } else { LOST };
-        self.at(self.seen.most().max(1), normal::quantile(p)) > self.deadline_ms
+        let at_ms = self.seen.at_ms as f64;
+        let share = at_ms / (self.deadline_ms + at_ms);
+        if share < FIRST_WORD {
+            return by(LOST_AT_ONCE) > self.deadline_ms;
+        }
+        let lost = LOST.max(LOST_EARLY * (1.0 - share / EARLY_SHARE));
+        by(lost) > self.deadline_ms && by(GOOD_COURSE) > TO_SPARE * self.deadline_ms
     }
 
     /// Whether fewer replicas are worth what taking them away throws away: a killed item is begun anew after its lease,
