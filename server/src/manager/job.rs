@@ -170,6 +170,10 @@ impl Task {
                     self.replicas.want(wanted, drain_s(&self.row));
                 }
                 let ticked = self.tick().await;
+                // A Redis that is away is not waited for: then the next start does it again.
+                if tokio::time::timeout(FAREWELL, self.queue.written()).await.is_err() {
+                    tracing::warn!("job {}: its Redis is away; what was done last will be done again", self.row.id);
+                }
                 self.released = true;
                 let _ = done.send(());
                 ended.map_err(JobError::from).and(ticked)

@@ -170,9 +170,9 @@ impl Remote {
         self.outbox().ticket
     }
 
-    /// Whether something waits to be written.
+    /// Whether something waits to be written, and may be.
     pub(super) fn behind(&self) -> bool {
-        !self.outbox().is_empty()
+        self.usable().is_ok() && !self.outbox().is_empty()
     }
 
     /// Waits until commits up to this one are written, however long the Redis is away.
@@ -216,10 +216,14 @@ impl Remote {
         let away = |why: String| QueueError::Away { at: self.link.address.to_string(), why };
         let read = async {
             let mut reader = self.reader.lock().await;
-            let mut redis = match reader.take() {
-                Some(redis) => redis,
-                None => self.link.connect().await?,
-            };
+            // A connection from before the Redis was started anew fails once: that says nothing.
+            if let Some(mut redis) = reader.take()
+                && let Ok(found) = self.link.get(&mut redis, key).await
+            {
+                *reader = Some(redis);
+                return Ok(found);
+            }
+            let mut redis = self.link.connect().await?;
             let found = self.link.get(&mut redis, key).await?;
             *reader = Some(redis);
             Ok(found)
