@@ -58,6 +58,7 @@ async fn a_whole_job_is_kept_in_a_redis_and_its_password_is_never_shown() {
     let job = server.submit(&on(&redis, own(30))).await;
     let detail = completes(&server, &job, 30).await;
     has_its_results(&server, &job, 30).await;
+    assert!(!detail["marks"].to_string().contains("append-only"), "{}", detail["marks"]);
     let shown = redis.url().replace(&format!(":{PASSWORD}@"), "");
     assert_eq!(detail["spec"]["queue"], json!({ "backend": "redis", "url": shown, "max_attempts": 20, "order": "fifo" }));
     assert_eq!(redis.cli(&["HLEN", &format!("asperathos:{{{job}}}:results")]), "30");
@@ -152,9 +153,12 @@ async fn a_redis_that_is_away_when_the_server_starts_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_lost_its_data_fails_the_job_with_the_reason() {
     let redis = Redis::start();
+    redis.cli(&["CONFIG", "SET", "appendonly", "no"]);
     let server = Server::start().await;
     let job = server.submit(&on(&redis, own(400))).await;
     tokio::time::sleep(Duration::from_millis(900)).await;
+    let marks = server.get(&format!("/api/v1/jobs/{job}")).await["marks"].to_string();
+    assert!(marks.contains("keeps no append-only file"), "told before it happens: {marks}");
     redis.cli(&["FLUSHALL"]);
     let detail = server.wait(&job, &["completed", "failed"]).await;
     let reason = detail["summary"]["reason"].as_str().unwrap_or_default();

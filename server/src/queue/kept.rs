@@ -39,4 +39,9 @@ impl Queue {
     pub fn behind(&self) -> bool {
         self.writing.as_ref().is_some_and(|writing| writing.remote.behind())
     }
+
+    /// Whether it was made in a Redis that loses what it confirmed when it is killed.
+    pub fn forgetful(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| writing.forgetful)
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use app::backend::JobCommand;
 use control::job::Phase;
+use control::live::MarkKind;
 use control::plugin::{PluginSpec, sentences};
 use tokio::sync::mpsc;
 
@@ -15,11 +16,15 @@ use crate::clock::now_ms;
 use crate::controller::Loops;
 use crate::manager::experience::{self, AtHalf};
 use crate::manager::replicas::Replicas;
-use crate::manager::{Nudge, Shared, Ticking, platform_of, workload};
+use crate::manager::{Nudge, Shared, Ticking, mark, platform_of, workload};
 use crate::monitor;
 use crate::queue::Queue;
 use crate::store::JobRow;
 use crate::words::chain;
+
+/// A Redis as most are installed.
+const FORGETFUL: &str = "The Redis of the queue keeps no append-only file: should it be killed, the job cannot go on. \
+                         CONFIG SET appendonly yes changes that.";
 
 /// Runs a job until it has ended or the server stops.
 pub async fn run(shared: Arc<Shared>, row: JobRow, ticking: Option<Ticking>, mut nudges: mpsc::Receiver<Nudge>) {
@@ -146,6 +151,7 @@ impl Task {
             _ => None,
         };
         let told_services = queue.services_seen();
+        let caution = (!recovered && queue.forgetful()).then(|| mark(MarkKind::Info, FORGETFUL.to_owned()));
         let history = store.experience(&experience::template(&row.spec)).await?.history;
         Ok(Self {
             shared: shared.clone(),
@@ -154,7 +160,7 @@ impl Task {
             replicas,
             loops,
             monitors,
-            marks: Vec::new(),
+            marks: caution.into_iter().collect(),
             retuned: true,
             leaving,
             over_since: None,

@@ -121,6 +121,12 @@ impl Link {
         Ok(Life { number, lots: lots.unwrap_or(0) })
     }
 
+    /// Whether it keeps its writes in an append-only file; `None` where it does not tell.
+    pub(super) async fn appends(&self, redis: &mut MultiplexedConnection) -> Option<bool> {
+        let told: String = redis::cmd("INFO").arg("persistence").query_async(redis).await.ok()?;
+        told.lines().find_map(|line| line.trim_end().strip_prefix("aof_enabled:")).map(|enabled| enabled == "1")
+    }
+
     /// Everything that a queue is rebuilt from, by record key.
     pub(super) async fn fetch(&self, redis: &mut MultiplexedConnection) -> RedisResult<BTreeMap<Vec<u8>, Bytes>> {
         let mut records = BTreeMap::new();

@@ -62,6 +62,8 @@ pub(super) struct Remote {
 /// A remote with the task that writes to it.
 pub(super) struct Writing {
     pub(super) remote: Arc<Remote>,
+    /// When it was made, the Redis kept no append-only file.
+    pub(super) forgetful: bool,
     _task: DropGuard,
 }
 
@@ -91,9 +93,10 @@ impl Remote {
         let away = |error: redis::RedisError| QueueError::Away { at: address.to_string(), why: words(&error) };
         let mut redis = link.connect().await.map_err(away)?;
         let life = link.begin(&mut redis).await.map_err(away)?;
+        let forgetful = link.appends(&mut redis).await == Some(false);
         let writing = Self::start(link, redis, life);
         writing.remote.wipe()?;
-        Ok(writing)
+        Ok(Writing { forgetful, ..writing })
     }
 
     /// Removes the records of a job that nobody has open.
@@ -120,7 +123,7 @@ impl Remote {
         });
         let stop = CancellationToken::new();
         tokio::spawn(writer::run(remote.clone(), redis, life, stop.clone()));
-        Writing { remote, _task: stop.drop_guard() }
+        Writing { remote, forgetful: false, _task: stop.drop_guard() }
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
