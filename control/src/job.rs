@@ -18,7 +18,7 @@ pub struct JobSpec {
     pub monitors: Vec<PluginSpec>,
     /// Any number; loops on one actuator are joined by `join`.
     pub loops: Vec<LoopSpec>,
-    pub queue: QueueSpec,
+    pub queue: JobQueue,
 }
 
 /// Where the items come from.
@@ -78,8 +78,53 @@ pub struct LoopSpec {
     pub interval_s: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// How a job's items are handed out, and where they are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct JobQueue {
+    /// An item that was given out this many times without being completed is dead.
+    pub max_attempts: u32,
+    pub order: Order,
+    #[serde(default, skip_serializing_if = "Backend::is_embedded")]
+    pub backend: Backend,
+    /// Where the Redis is, for the backend of that name. Its name and password are with the server alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl JobQueue {
+    pub fn rules(&self) -> QueueSpec {
+        QueueSpec { max_attempts: self.max_attempts, order: self.order }
+    }
+}
+
+impl From<QueueSpec> for JobQueue {
+    /// Kept by the server itself.
+    fn from(rules: QueueSpec) -> Self {
+        Self { max_attempts: rules.max_attempts, order: rules.order, backend: Backend::Embedded, url: None }
+    }
+}
+
+/// What keeps the items of a job, their states and their results.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// The server, in its data folder.
+    #[default]
+    Embedded,
+    /// A Redis or Valkey that is there already.
+    Redis,
+}
+
+impl Backend {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_embedded(&self) -> bool {
+        *self == Self::Embedded
+    }
+}
+
+/// How items are handed out.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QueueSpec {
     /// An item that was given out this many times without being completed is dead.
     pub max_attempts: u32,

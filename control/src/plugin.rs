@@ -95,6 +95,8 @@ pub struct Catalog {
     pub monitors: Vec<KindInfo>,
     pub actuators: Vec<KindInfo>,
     pub platforms: Vec<KindInfo>,
+    /// What a submission may say of its queue.
+    pub queue: Vec<Field>,
 }
 
 /// Describes a plugin by its declaration alone.

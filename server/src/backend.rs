@@ -13,7 +13,7 @@ use control::plugin::Catalog;
 use serde_json::Value;
 
 use crate::clock::now_ms;
-use crate::manager::{Manager, internal};
+use crate::manager::{Manager, failed, internal, submission};
 use crate::queue::{Look, Start};
 use crate::{actuator, monitor, platform, recorder};
 
@@ -39,6 +39,7 @@ pub fn catalog() -> Catalog {
         monitors: monitor::catalog().iter().map(|entry| (entry.describe)()).collect(),
         actuators: actuator::catalog().iter().map(|entry| (entry.describe)()).collect(),
         platforms: platform::catalog(),
+        queue: submission::queue_fields(),
     }
 }
 
@@ -51,7 +52,7 @@ impl Server {
     /// Some items of a job, living or ended.
     pub async fn look(&self, id: &str, look: Look) -> Result<Vec<ItemView>, ApiError> {
         let row = self.manager.row(id).await?;
-        match self.manager.queue(id) {
+        match self.manager.queue(&row).await {
             // Accepted a moment ago: its queue is being made.
             Err(ApiError::NotFound { .. }) if row.phase == Phase::Created => Ok(Vec::new()),
             queue => Ok(queue?.look(look)),
@@ -109,9 +110,8 @@ impl Backend for Server {
     }
 
     async fn excerpts(&self, id: &str, indexes: &[u64]) -> Result<Vec<Option<String>>, ApiError> {
-        self.manager.row(id).await?;
-        let queue = self.manager.queue(id)?;
-        let begin = |index: &u64| Ok(queue.result(*index).map_err(|error| internal(&error))?.and_then(|bytes| excerpt(&bytes)));
+        let queue = self.manager.queue(&self.manager.row(id).await?).await?;
+        let begin = |index: &u64| Ok(queue.result(*index).map_err(|error| failed(&error))?.and_then(|bytes| excerpt(&bytes)));
         indexes.iter().take(ITEMS_SHOWN as usize).map(begin).collect()
     }
 

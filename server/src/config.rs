@@ -48,6 +48,11 @@ impl Settings {
         self.data.join("queue")
     }
 
+    /// What only the server may read.
+    pub fn secrets(&self) -> PathBuf {
+        self.data.join("secrets")
+    }
+
     pub fn uploads(&self) -> PathBuf {
         uploads(&self.data)
     }

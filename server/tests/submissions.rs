@@ -241,6 +241,23 @@ async fn the_form_is_checked_like_json_and_keeps_what_was_typed() {
     assert!(answer.url().path().starts_with("/jobs/kj-"), "the same form without a fault is a job: {}", answer.url());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_a_redis_url_is_not_sent_back() {
+    let server = Server::start().await;
+    let cookie = session(&server).await;
+    for quote in [None, Some(("quote", "on"))] {
+        let mut fields = FORM.to_vec();
+        fields.extend([("queue.backend", "redis"), ("queue.url", "redis://:s3cret@127.0.0.1:1/0")]);
+        fields.extend(quote);
+        let page = post_form(&server, &cookie, &fields).await.text().await.unwrap();
+        let tag = tag_of(&page, "queue.url").unwrap();
+        assert!(tag.contains("redis://127.0.0.1:1/0") && !page.contains("s3cret"), "{tag}");
+        if quote.is_none() {
+            assert!(tag.contains("aria-invalid=\"true\"") && page.contains("nothing listens there"), "{tag}");
+        }
+    }
+}
+
 /// The opening tag of the input with this name.
 fn tag_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     let at = page.find(&format!(" name=\"{name}\""))?;

@@ -276,7 +276,7 @@ pub mod tests {
             replicas: Bounds { min: 1, max: 4, initial: 2 },
             monitors: Vec::new(),
             loops: loops.iter().map(one).collect(),
-            queue: QueueSpec { max_attempts: 3, order: Order::Fifo },
+            queue: QueueSpec { max_attempts: 3, order: Order::Fifo }.into(),
         };
         let points = |value: fn(f64) -> f64| {
             let point = |second: i64, last: f64| Point { at: second * 1000, min: last, max: last, last };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use control::{
-    job::{JobSpec, Order, Workload},
+    job::{Backend, JobSpec, Order, Workload},
     live::JobDetail,
     plugin::{Catalog, KindInfo, PluginSpec},
 };
@@ -38,6 +38,8 @@ fn filled(spec: &JobSpec, catalog: &Catalog) -> SubmitForm {
     put("replicas.initial", spec.replicas.initial.to_string());
     put("queue.max_attempts", spec.queue.max_attempts.to_string());
     put("queue.order", if spec.queue.order == Order::Lifo { "lifo" } else { "fifo" }.to_owned());
+    put("queue.backend", if spec.queue.backend == Backend::Redis { "redis" } else { "embedded" }.to_owned());
+    put("queue.url", spec.queue.url.clone().unwrap_or_default());
     let (source, field, text) = match &spec.workload {
         Workload::Inline { items } => ("inline", "workload.items", items),
         Workload::Upload { upload } => ("upload", "workload.upload", upload),

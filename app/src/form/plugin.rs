@@ -61,18 +61,10 @@ pub fn KindFields(at: String, info: KindInfo, open: usize, filled: Filled) -> im
     };
     let wanted = more.iter().any(differs);
     let guarded = more.iter().any(names::is_guard);
-    let rows = |fields: Vec<Field>| -> Vec<_> {
-        let row = |field: Field| {
-            let name = format!("{at}.{}", field.name);
-            let (value, error) = (filled.typed(&name), filled.error(&name));
-            view! { <FieldRow field name value error/> }.erase()
-        };
-        fields.into_iter().map(row).collect()
-    };
-    let own = rows(own);
+    let own = rows(&at, own, &filled);
     let more = (!more.is_empty()).then(|| {
         let words = if guarded { "Parameters and guards" } else { "More settings" };
-        view! { <details class="guards" open=wanted><summary>{words}</summary><div class="fields">{rows(more)}</div></details> }.erase()
+        view! { <details class="guards" open=wanted><summary>{words}</summary><div class="fields">{rows(&at, more, &filled)}</div></details> }.erase()
     });
     view! {
         <fieldset class="kind">
@@ -83,4 +75,14 @@ pub fn KindFields(at: String, info: KindInfo, open: usize, filled: Filled) -> im
         </fieldset>
     }
     .erase()
+}
+
+/// Declared fields, named below `at`.
+pub fn rows(at: &str, fields: Vec<Field>, filled: &Filled) -> Vec<AnyView> {
+    let row = |field: Field| {
+        let name = format!("{at}.{}", field.name);
+        let (value, error) = (filled.typed(&name), filled.error(&name));
+        view! { <FieldRow field name value error/> }.erase()
+    };
+    fields.into_iter().map(row).collect()
 }

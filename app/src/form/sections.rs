@@ -1,13 +1,16 @@
 //! The submit page's parts below the application: items, replicas, loops, monitors, queue.
 
-use control::plugin::{Catalog, KindInfo};
+use control::{
+    form::Field,
+    plugin::{Catalog, KindInfo},
+};
 use leptos::prelude::*;
 
 use crate::ui::erase::Erase;
 
 use super::{
     field::{Row, TextRow, escaped},
-    plugin::{KindFields, PluginChoice},
+    plugin::{KindFields, PluginChoice, rows},
     submitted::Filled,
 };
 
@@ -189,26 +192,13 @@ pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
     view! { <Fold title="Monitors" about="what is measured" open=wrong>{list}</Fold> }.erase()
 }
 
-/// How items are handed out.
+/// How items are handed out, and where they are kept.
 #[component]
-pub fn Queue(filled: Filled) -> impl IntoView {
-    let order = filled.value("queue.order", "fifo");
+pub fn Queue(fields: Vec<Field>, filled: Filled) -> impl IntoView {
     let wrong = filled.wrong("queue.");
     view! {
-        <Fold title="Queue" about="attempts and order" open=wrong>
-            <div class="fields">
-                <TextRow
-                    name="queue.max_attempts" label="Attempts for each item" kind="number"
-                    value=filled.value("queue.max_attempts", "3") error=filled.error("queue.max_attempts")
-                    help="An item that was given out this many times without being completed is dead; it can be retried."
-                />
-                <Row name="queue.order" label="Order" error=filled.error("queue.order")>
-                    <select id="queue.order" name="queue.order">
-                        <option value="fifo" selected=order == "fifo">"first line first"</option>
-                        <option value="lifo" selected=order == "lifo">"last line first"</option>
-                    </select>
-                </Row>
-            </div>
+        <Fold title="Queue" about="attempts, order and storage" open=wrong>
+            <div class="fields">{rows("queue", fields, &filled)}</div>
         </Fold>
     }
     .erase()

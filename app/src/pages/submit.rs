@@ -61,7 +61,7 @@ fn SubmitFields(page: SubmitPage) -> impl IntoView {
             <Loop place=0 catalog=page.catalog.clone() metrics=page.metrics.clone() filled=filled.clone()/>
             <Loop place=1 catalog=page.catalog.clone() metrics=page.metrics filled=filled.clone()/>
             <Monitors monitors=page.catalog.monitors filled=filled.clone()/>
-            <Queue filled/>
+            <Queue fields=page.catalog.queue filled/>
             <p class="acts">
                 <button class="button" data-look="primary" type="submit">"Submit"</button>
                 <button class="button" type="submit" name="quote" value="on" formaction="/submit#quote">"Quote: would it be in time?"</button>

@@ -154,7 +154,7 @@ fn detail(summary: JobSummary) -> JobDetail {
                 actuator: PluginSpec::new("replicas", json!({})),
                 interval_s: 1.0,
             }],
-            queue: QueueSpec { max_attempts: 3, order: Order::Fifo },
+            queue: QueueSpec { max_attempts: 3, order: Order::Fifo }.into(),
         },
         loops: vec![LoopView {
             name: "main".to_owned(),
@@ -211,6 +211,7 @@ impl Backend for Fake {
                 "local",
                 vec![field("command", FieldKind::Text, json!("")), field("env", FieldKind::Map, json!(BTreeMap::from([("A", "1")])))],
             )],
+            queue: vec![field("max_attempts", FieldKind::Integer, json!(3))],
         }
     }
 

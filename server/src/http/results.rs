@@ -24,9 +24,8 @@ const PIECE: usize = 256 << 10;
 
 /// One result as it was published. Workers are programs of users: nothing they write may run as a page here.
 pub async fn result(State(web): State<Web>, Path((id, index)): Path<(String, u64)>) -> Result<Response, Failure> {
-    web.server.manager.row(&id).await?;
-    let queue = web.server.manager.queue(&id)?;
-    let found = queue.result(index).map_err(|error| crate::manager::internal(&error))?;
+    let queue = web.server.manager.queue(&web.server.manager.row(&id).await?).await?;
+    let found = queue.result(index).map_err(|error| crate::manager::failed(&error))?;
     let bytes = found.ok_or_else(|| ApiError::NotFound { what: format!("a result of item {index} of job {id}") })?;
     let kind = match bytes.as_ref() {
         [0x89, b'P', b'N', b'G', ..] => "image/png",
@@ -44,8 +43,7 @@ pub async fn result(State(web): State<Web>, Path((id, index)): Path<(String, u64
 /// One line an item, after a line with the names of the columns. Text stands in the line; where the result is a
 /// picture or other bytes, its size does, and its path is in the last column.
 pub async fn table(State(web): State<Web>, Path(id): Path<String>) -> Result<Response, Failure> {
-    web.server.manager.row(&id).await?;
-    let queue = web.server.manager.queue(&id)?;
+    let queue = web.server.manager.queue(&web.server.manager.row(&id).await?).await?;
     let headers = [
         (CONTENT_TYPE, "text/tab-separated-values; charset=utf-8".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{id}-results.tsv\"")),

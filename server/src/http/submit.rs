@@ -14,6 +14,7 @@ use leptos::prelude::provide_context;
 use super::guard::refuse;
 use super::{Web, pages, uploads};
 use crate::manager::{form, submission};
+use crate::queue::without_credentials;
 
 /// Most bytes of one text field.
 const TEXT_LIMIT: usize = submission::INLINE_LIMIT + 1024;
@@ -48,7 +49,10 @@ pub async fn submit(State(web): State<Web>, request: Request) -> Response {
             Err(found) => errors = found,
         }
     }
-    // The same page again, with what was typed and every problem at its field.
+    // The same page again, with what was typed and every problem at its field; a password is not sent back.
+    if let Some(url) = values.get_mut("queue.url") {
+        *url = without_credentials(url);
+    }
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let submitted = SubmitForm { values, errors, quoted };
     let context = pages::context(&web);

@@ -170,6 +170,10 @@ impl Task {
                     self.replicas.want(wanted, drain_s(&self.row));
                 }
                 let ticked = self.tick().await;
+                // A Redis that is away is not waited for: then the next start does it again.
+                if tokio::time::timeout(FAREWELL, self.queue.written()).await.is_err() {
+                    tracing::warn!("job {}: its Redis is away; what was done last will be done again", self.row.id);
+                }
                 self.released = true;
                 let _ = done.send(());
                 ended.map_err(JobError::from).and(ticked)
@@ -179,6 +183,9 @@ impl Task {
 
     /// Looks after replicas: what ended, what is drained, what is missing; and whether the job is over.
     async fn care(&mut self) -> Result<(), JobError> {
+        if let Some(lost @ QueueError::Lost { .. }) = self.queue.trouble() {
+            return Err(lost.into());
+        }
         let exits = self.shared.exits_of(&self.row.id);
         self.replicas.collect(&exits).await?;
         let over = self.queue.counts().left() == 0;
@@ -220,7 +227,8 @@ impl Task {
         }
         self.replicas.end_all(FAREWELL).await?;
         let items = self.queue.counts();
-        if items.left() > 0 {
+        // What is told to be over is kept as such.
+        if items.left() > 0 || self.queue.behind() {
             return Ok(());
         }
         if items.done == 0 {

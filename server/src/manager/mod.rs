@@ -3,6 +3,7 @@
 pub mod experience;
 pub mod form;
 pub mod job;
+mod queues;
 pub mod quote;
 pub mod replicas;
 pub mod submission;
@@ -23,6 +24,7 @@ use control::plugin::PluginSpec;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::queues::failed;
 use crate::clock::now_ms;
 use crate::config::Settings;
 use crate::platform::{self, Exit, Platform, replica_id};
@@ -176,13 +178,18 @@ impl Manager {
             let message = "there is no such upload any more; upload the file again";
             return Err(ApiError::Invalid { errors: vec![control::plugin::FieldError::new("workload.upload", message)] });
         }
+        let address = self.reached(&spec.queue).await?;
         let kept = workload::apart(spec.workload, &self.uploads()).await;
         spec.workload = kept.map_err(|error| ApiError::Internal { message: format!("the items could not be kept: {error}") })?;
         let id = new_id();
+        self.keep_apart(&id, &mut spec.queue, address.as_ref()).await?;
         let now = now_ms();
         let deadline_at = now + (spec.objective.deadline_s * 1000.0) as i64;
         let job = NewJob { id: id.clone(), spec, submitted_at: now, deadline_at, by: by.to_owned() };
-        self.shared.store.insert_job(job).await.map_err(|error| internal(&error))?;
+        if let Err(error) = self.shared.store.insert_job(job).await {
+            self.shared.forget_secret(&id).await;
+            return Err(internal(&error));
+        }
         let row = self.row(&id).await?;
         self.spawn(row, None);
         Ok(id)
@@ -195,12 +202,6 @@ impl Manager {
     pub async fn row(&self, id: &str) -> Result<JobRow, ApiError> {
         let row = self.shared.store.job(id).await.map_err(|error| internal(&error))?;
         row.ok_or_else(|| ApiError::NotFound { what: format!("job {id}") })
-    }
-
-    /// The queue of a job, living or ended.
-    pub fn queue(&self, id: &str) -> Result<Arc<Queue>, ApiError> {
-        let queue = self.shared.queues.load(id).map_err(|error| internal(&error))?;
-        queue.ok_or_else(|| ApiError::NotFound { what: format!("the queue of job {id}") })
     }
 
     pub async fn command(&self, id: &str, command: JobCommand) -> Result<(), ApiError> {
@@ -271,7 +272,13 @@ impl Manager {
             }
             _ => {}
         }
-        let count = self.queue(id)?.retry(indexes).map_err(|error| internal(&error))?;
+        let queue = self.queue(&row).await?;
+        if let Some(trouble) = queue.trouble() {
+            return Err(failed(&trouble));
+        }
+        let count = queue.retry(indexes).map_err(|error| failed(&error))?;
+        // What a person is told of is kept.
+        queue.written().await.map_err(|error| failed(&error))?;
         if !row.phase.ended() {
             self.nudge(id, Nudge::Retried).await?;
         } else if count > 0 {
@@ -287,7 +294,7 @@ impl Manager {
         if !row.phase.ended() || self.tasks().contains_key(id) {
             return Err(ApiError::Conflict { message: format!("job {id} is {}: stop or terminate it first", row.phase.word()) });
         }
-        self.shared.queues.delete(id).map_err(|error| internal(&error))?;
+        self.shared.forget_queue(&row).await.map_err(|error| failed(&error))?;
         self.shared.store.delete_job(id).await.map_err(|error| internal(&error))?;
         if let Workload::Upload { upload } = &row.spec.workload {
             uploads::forget(&self.shared.store, &self.uploads(), upload).await;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use control::controllers;
 use control::form;
-use control::job::{Bounds, JobSpec, LoopSpec, Objective, Order, QueueSpec, Workload};
+use control::job::{Bounds, JobSpec, LoopSpec, Objective, Workload};
 use control::plugin::{FieldError, PluginSpec};
 use garde::Validate;
 use schemars::JsonSchema;
@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use self::sections::{DEFAULT_METRIC, Head, LoopParams, ObjectiveParams, OrderParam, QueueParams, ReplicaParams};
+pub use self::sections::queue_fields;
+use self::sections::{DEFAULT_METRIC, Head, LoopParams, ObjectiveParams, QueueParams, ReplicaParams};
 use crate::monitor::unknown;
 use crate::platform::ClusterSettings;
 use crate::{actuator, monitor, platform};
@@ -85,6 +86,7 @@ pub fn parse(body: &Value, cluster: &ClusterSettings) -> Result<JobSpec, Vec<Fie
         bounds(replicas, &mut problems);
     }
     let queue = problems.section::<QueueParams>("queue", fields.get("queue"));
+    let queue = queue.and_then(|queue| problems.take("queue", queue.checked().map_err(|error| vec![error])));
     let platform = platform_spec(fields.get("platform"), cluster, &mut problems);
     let workload = workload(fields.get("workload"), &mut problems);
     let monitors = monitors(fields.get("monitors"), &mut problems);
@@ -100,13 +102,7 @@ pub fn parse(body: &Value, cluster: &ClusterSettings) -> Result<JobSpec, Vec<Fie
                 replicas: Bounds { min: replicas.min, max: replicas.max, initial: replicas.initial },
                 monitors,
                 loops,
-                queue: QueueSpec {
-                    max_attempts: queue.max_attempts,
-                    order: match queue.order {
-                        OrderParam::Fifo => Order::Fifo,
-                        OrderParam::Lifo => Order::Lifo,
-                    },
-                },
+                queue,
             })
         }
         _ => Err(problems.0),

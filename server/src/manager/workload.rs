@@ -97,7 +97,7 @@ pub fn check_url(text: &str) -> Result<(), String> {
 }
 
 /// Link-local addresses hold the metadata services of clouds.
-fn forbidden(ip: IpAddr) -> bool {
+pub fn forbidden(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local() || ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
         IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
@@ -108,6 +108,7 @@ fn forbidden(ip: IpAddr) -> bool {
 }
 
 /// Puts all items into the queue, in order, and seals it. Starts from nothing, so that it may be repeated after a crash.
+/// Returns when all of it is kept, which a Redis that is away can hold up.
 pub async fn load(workload: &Workload, uploads: &Path, queue: &Queue) -> Result<(), WorkloadError> {
     queue.clear()?;
     match workload {
@@ -121,6 +122,7 @@ pub async fn load(workload: &Workload, uploads: &Path, queue: &Queue) -> Result<
         return Err(WorkloadError::Empty);
     }
     queue.seal()?;
+    queue.written().await?;
     Ok(())
 }
 
@@ -184,6 +186,8 @@ async fn lines(reader: impl AsyncBufRead + Unpin, queue: &Queue) -> Result<(), W
         lot.add(item);
         if lot.is_full() {
             queue.append(&std::mem::take(&mut lot).items)?;
+            // No faster than they are kept, or they would pile up in memory.
+            queue.written().await?;
             tokio::task::yield_now().await;
         }
     }

@@ -15,6 +15,7 @@ use super::{
     Queue,
     callers::{Addresses, Callers, Line, Lines},
     commands::{Call, Outcome, Session, dispatch},
+    error::QueueError,
     items::now_ms,
     state::State,
     wire::{self, Reply, WireError},
@@ -90,7 +91,8 @@ impl Queue {
 
     async fn converse(self: &Arc<Self>, replica: &str, socket: TcpStream, _line: Line) {
         let session = Session::new(self.sessions.fetch_add(1, Ordering::Relaxed), self.number(replica));
-        let mut connection = Connection { queue: self.clone(), socket, session, input: BytesMut::new(), output: BytesMut::new() };
+        let (input, output) = (BytesMut::new(), BytesMut::new());
+        let mut connection = Connection { queue: self.clone(), socket, session, input, output, unwritten: None };
         if let Err(error) = connection.run().await {
             tracing::debug!(replica, %error, "a connection of {replica} ended");
         }
@@ -109,6 +111,8 @@ struct Connection {
     session: Session,
     input: BytesMut,
     output: BytesMut,
+    /// What must be in the queue's Redis before `output` may be sent.
+    unwritten: Option<u64>,
 }
 
 /// What is to be done after a batch.
@@ -161,6 +165,7 @@ impl Connection {
             }
             let mut rest = commands.into_iter();
             loop {
+                self.present().await?;
                 let next = self.batch(&mut rest);
                 self.flush().await?;
                 match next {
@@ -234,6 +239,7 @@ impl Connection {
         }
         let list_pushed = std::mem::take(&mut state.list_pushed);
         let committed = state.commit();
+        self.unwritten = state.journal.ticket();
         let arrived = state.table.waiting.len().saturating_sub(waiting_before);
         drop(state);
         match committed {
@@ -252,9 +258,36 @@ impl Connection {
         next
     }
 
+    /// A Redis that is away holds commands up before they are run: what memory did alone would be in doubt for long.
+    /// Nothing is run for a client that has gone meanwhile.
+    async fn present(&mut self) -> io::Result<()> {
+        if self.queue.trouble().is_none() {
+            return Ok(());
+        }
+        let queue = self.queue.clone();
+        let present = tokio::select! {
+            present = queue.present() => present,
+            gone = closed(&mut self.socket, &mut self.input) => return gone,
+        };
+        match present {
+            Ok(()) => Ok(()),
+            Err(error) => self.give_up(&error).await,
+        }
+    }
+
+    async fn give_up(&mut self, error: &QueueError) -> io::Result<()> {
+        self.output.clear();
+        Reply::Error(format!("MISCONF {error}")).encode(&mut self.output, self.session.resp3);
+        self.socket.write_all(&self.output).await?;
+        Err(io::Error::other(error.to_string()))
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
         if self.output.is_empty() {
             return Ok(());
+        }
+        if let Err(error) = self.queue.written_to(self.unwritten.take()).await {
+            return self.give_up(&error).await;
         }
         self.socket.write_all(&self.output).await?;
         self.output.clear();
@@ -269,6 +302,7 @@ impl Connection {
         let queue = self.queue.clone();
         let _waiter = Waiter::new(&queue);
         loop {
+            self.present().await?;
             let list = queue.list_waits.notified();
             let item = queue.item_waits.notified();
             tokio::pin!(list, item);

@@ -1,8 +1,8 @@
-//! What can go wrong with the embedded queue, by operation.
+//! What can go wrong with a queue, by operation.
 
 use std::path::PathBuf;
 
-/// A failed operation of the embedded queue.
+/// A failed operation of a queue.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     #[error("could not open the queue database in {dir}")]
@@ -53,6 +53,10 @@ pub enum QueueError {
     },
     #[error("an earlier write to the queue's journal failed; the server must be started again")]
     Broken,
+    #[error("the Redis of the queue, {at}, is away: {why}")]
+    Away { at: String, why: String },
+    #[error("the Redis of the queue, {at}, cannot be relied on any more: {why}")]
+    Lost { at: String, why: String },
     #[error("an item has {bytes} bytes; at most {limit} are allowed")]
     ItemTooLarge { bytes: usize, limit: usize },
     #[error("a queue holds at most {limit} items")]

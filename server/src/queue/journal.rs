@@ -1,20 +1,21 @@
-//! The durable side of one queue: record keys, atomic batches, and the scan that rebuilds a queue.
+//! The durable side of one queue: its records, the changes of a batch, and the two places that keep them.
 //! Records: `c` item texts, `s` item states, `e` errors, `p` replicas, `R` result bodies, `m` result list, `k`/`l` other keys, `x` settings.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use fjall::{Database, Keyspace, PersistMode, UserKey, UserValue};
+use fjall::{Keyspace, UserKey, UserValue};
 
-use super::error::QueueError;
+use super::{
+    disk::{Disk, read},
+    error::QueueError,
+    remote::Remote,
+};
 
 /// Changes of one batch that are not yet written.
 #[derive(Default)]
 pub(super) struct Changes {
-    puts: Vec<(UserKey, Option<UserValue>)>,
+    pub(super) puts: Vec<(UserKey, Option<UserValue>)>,
 }
 
 impl Changes {
@@ -31,75 +32,102 @@ impl Changes {
     }
 }
 
-/// One job's keyspace in the shared database.
-pub(super) struct Journal {
-    db: Database,
-    keyspace: Keyspace,
-    /// Tells the sync thread that something awaits an fsync.
-    unsynced: Arc<AtomicBool>,
-    broken: AtomicBool,
+/// Where a queue's records are kept.
+pub(super) enum Journal {
+    /// Committed when `commit` returns.
+    Disk(Disk),
+    /// On their way when `commit` returns; `Remote::written` tells when they are there.
+    Remote {
+        remote: Arc<Remote>,
+        /// What was read at the start, until the queue is rebuilt from it.
+        fetched: BTreeMap<Vec<u8>, Bytes>,
+    },
 }
 
 impl Journal {
-    pub(super) fn new(db: Database, keyspace: Keyspace, unsynced: Arc<AtomicBool>) -> Self {
-        Self { db, keyspace, unsynced, broken: AtomicBool::new(false) }
-    }
-
-    pub(super) fn keyspace(&self) -> Keyspace {
-        self.keyspace.clone()
-    }
-
-    /// Writes all changes as one atomic batch. When it returns, they survive the death of this process.
+    /// Takes all changes as one atomic batch.
     ///
     /// # Errors
-    /// `Commit`; after that memory and disk differ, so that every later call answers `Broken`.
+    /// `Commit`, and from then on `Broken`; `Lost`.
     pub(super) fn commit(&self, changes: &mut Changes) -> Result<(), QueueError> {
-        if self.broken.load(Ordering::Relaxed) {
-            return Err(QueueError::Broken);
+        match self {
+            Self::Disk(disk) => disk.commit(changes),
+            Self::Remote { remote, .. } => remote.send(changes.puts.drain(..)),
         }
-        if changes.puts.is_empty() {
-            return Ok(());
-        }
-        let mut batch = self.db.batch().durability(Some(PersistMode::Buffer));
-        // All of a batch has one sequence number, so that of several changes of a key only the last may be in it.
-        changes.puts.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut puts = changes.puts.drain(..).peekable();
-        while let Some((key, value)) = puts.next() {
-            if puts.peek().is_some_and(|(next, _)| *next == key) {
-                continue;
-            }
-            match value {
-                Some(value) => batch.insert(&self.keyspace, key, value),
-                None => batch.remove(&self.keyspace, key),
-            }
-        }
-        drop(puts);
-        batch.commit().map_err(|cause| {
-            self.broken.store(true, Ordering::Relaxed);
-            QueueError::Commit { cause }
-        })?;
-        self.unsynced.store(true, Ordering::Relaxed);
-        Ok(())
     }
 
+    /// # Errors
+    /// `Read`, `Away` or `Lost`.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, QueueError> {
-        let found = self.keyspace.get(key).map_err(|cause| QueueError::Read { cause })?;
-        Ok(found.map(|value| Bytes::copy_from_slice(&value)))
+        match self {
+            Self::Disk(disk) => disk.get(key),
+            Self::Remote { remote, fetched } => match fetched.get(key) {
+                Some(value) => Ok(Some(value.clone())),
+                None => remote.get(key),
+            },
+        }
     }
 
     /// Every record whose key starts with `kind`, in key order; the kind is cut off the key.
     pub(super) fn scan(&self, kind: u8, mut each: impl FnMut(&[u8], &[u8]) -> Result<(), QueueError>) -> Result<(), QueueError> {
-        for guard in self.keyspace.prefix([kind]) {
-            let (key, value) = guard.into_inner().map_err(|cause| QueueError::Read { cause })?;
-            each(&key[1..], &value)?;
+        match self {
+            Self::Disk(disk) => disk.scan(kind, each),
+            Self::Remote { fetched, .. } => {
+                let of_kind = fetched.range(vec![kind]..vec![kind + 1]);
+                of_kind.map(|(key, value)| (&key[1..], value)).try_for_each(|(key, value)| each(key, value))
+            }
         }
-        Ok(())
     }
 
+    /// The queue is rebuilt: what it was read from is not needed any more.
+    pub(super) fn rebuilt(&mut self) {
+        if let Self::Remote { fetched, .. } = self {
+            *fetched = BTreeMap::new();
+        }
+    }
+
+    /// Removes every record.
+    ///
+    /// # Errors
+    /// `Clear` or `Lost`.
     pub(super) fn clear(&self) -> Result<(), QueueError> {
-        self.keyspace.clear().map_err(|cause| QueueError::Clear { cause })?;
-        self.unsynced.store(true, Ordering::Relaxed);
-        Ok(())
+        match self {
+            Self::Disk(disk) => disk.clear(),
+            Self::Remote { remote, .. } => remote.wipe(),
+        }
+    }
+
+    /// To read records without the queue's lock.
+    pub(super) fn reader(&self) -> Reader {
+        match self {
+            Self::Disk(disk) => Reader::Disk(disk.keyspace()),
+            Self::Remote { remote, .. } => Reader::Remote(remote.clone()),
+        }
+    }
+
+    /// Commits so far, of those that are written later; `None` where every commit is written when it returns.
+    pub(super) fn ticket(&self) -> Option<u64> {
+        match self {
+            Self::Disk(_) => None,
+            Self::Remote { remote, .. } => Some(remote.ticket()),
+        }
+    }
+}
+
+/// Reads single records of a queue.
+pub(super) enum Reader {
+    Disk(Keyspace),
+    Remote(Arc<Remote>),
+}
+
+impl Reader {
+    /// # Errors
+    /// `Read`, `Away` or `Lost`.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, QueueError> {
+        match self {
+            Self::Disk(keyspace) => read(keyspace, key),
+            Self::Remote(remote) => remote.get(key),
+        }
     }
 }
 

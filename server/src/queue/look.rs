@@ -5,6 +5,7 @@ use control::live::{ItemState, ItemView};
 use super::{
     Queue,
     items::{Item, now_ms},
+    journal::{Reader, numbered},
 };
 
 /// Which items are looked at, and how much of them.
@@ -45,14 +46,41 @@ impl Queue {
         for id in ids.filter_map(|id| u32::try_from(id).ok()) {
             let mut view = inner.view(id, now);
             shorten(&mut view.item, look.text);
-            bytes += view.item.len() + view.error.as_ref().map_or(0, String::len);
+            bytes += view.item.len();
             if look.bytes < bytes && !views.is_empty() {
                 break;
             }
-            views.push(view);
+            views.push((view, inner.table.item(id).has_error));
         }
-        views
+        let reader = inner.journal.reader();
+        drop(inner);
+        with_errors(views, &reader, look.bytes)
     }
+}
+
+/// Adds the errors of those that have one, as far as all texts together are not longer than `limit`.
+fn with_errors(views: Vec<(ItemView, bool)>, reader: &Reader, limit: usize) -> Vec<ItemView> {
+    let mut bytes = 0;
+    let mut unreadable: Option<String> = None;
+    let mut whole = Vec::with_capacity(views.len());
+    for (mut view, has_error) in views {
+        if has_error && unreadable.is_none() {
+            match u32::try_from(view.index).map_or(Ok(None), |id| reader.get(&numbered(b'e', id))) {
+                Ok(text) => view.error = text.map(|text| String::from_utf8_lossy(&text).into_owned()),
+                // The next one would not be read either, and might take as long.
+                Err(error) => unreadable = Some(format!("its error text cannot be read: {error}")),
+            }
+        }
+        if has_error && unreadable.is_some() {
+            view.error.clone_from(&unreadable);
+        }
+        bytes += view.item.len() + view.error.as_ref().map_or(0, String::len);
+        if limit < bytes && !whole.is_empty() {
+            break;
+        }
+        whole.push(view);
+    }
+    whole
 }
 
 fn shorten(text: &mut String, longest: usize) {

@@ -1,16 +1,19 @@
-//! The embedded queue: durable, one a job, speaking the Redis protocol to unchanged workers.
-//! State is in memory behind one lock a job; every change is in the journal before its reply is sent.
+//! The queue: durable, one a job, speaking the Redis protocol to unchanged workers.
+//! State is in memory behind one lock a job; every change is in the journal, on disk or in a Redis, before its reply is sent.
 
 mod callers;
 mod commands;
 mod connection;
+mod disk;
 mod error;
 mod flow;
 mod items;
 mod journal;
+mod kept;
 mod keys;
 mod look;
 mod queues;
+mod remote;
 mod replicas;
 mod results;
 mod state;
@@ -32,10 +35,12 @@ pub use self::{
     error::QueueError,
     look::{Look, Start},
     queues::Queues,
+    remote::{Address, check, without_credentials},
 };
 use self::{
     items::{NO_RESULT, now_ms},
-    results::Results,
+    journal::numbered,
+    remote::Writing,
     state::State,
 };
 
@@ -49,6 +54,8 @@ pub struct Queue {
     list_waits: Notify,
     waiters: AtomicUsize,
     sessions: AtomicU64,
+    /// When its records are in a Redis.
+    writing: Option<Writing>,
 }
 
 /// Service times, from take to completion, of the last 1 000 completed items.
@@ -63,7 +70,7 @@ pub struct ServiceStats {
 }
 
 impl Queue {
-    fn new(state: State) -> Self {
+    fn new(state: State, writing: Option<Writing>) -> Self {
         Self {
             state: Mutex::new(state),
             changed: watch::Sender::new(0),
@@ -71,15 +78,12 @@ impl Queue {
             list_waits: Notify::new(),
             waiters: AtomicUsize::new(0),
             sessions: AtomicU64::new(1),
+            writing,
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn keyspace(&self) -> fjall::Keyspace {
-        self.lock().journal.keyspace()
     }
 
     /// Changes something and commits it; wakes whoever waits for it.
@@ -165,13 +169,16 @@ impl Queue {
     /// The latest result of an item; `None` when it has none.
     ///
     /// # Errors
-    /// `Read`.
+    /// `Read`, `Away` or `Lost`.
     pub fn result(&self, index: u64) -> Result<Option<Bytes>, QueueError> {
-        let state = self.lock();
-        match usize::try_from(index).ok().and_then(|index| state.table.items.get(index)) {
-            Some(item) if item.result_at != NO_RESULT => Results::body(&state.journal, item.result_at),
-            _ => Ok(None),
-        }
+        let (place, reader) = {
+            let state = self.lock();
+            match usize::try_from(index).ok().and_then(|index| state.table.items.get(index)) {
+                Some(item) if item.result_at != NO_RESULT => (item.result_at, state.journal.reader()),
+                _ => return Ok(None),
+            }
+        };
+        reader.get(&numbered(b'R', place))
     }
 
     /// Holds a replica nothing now?

@@ -1,7 +1,7 @@
-//! All queues of a server: one database, one keyspace a job, one thread that syncs to disk.
+//! All queues of a server: one database, one keyspace a job, one thread that syncs to disk; and those in a Redis.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -15,7 +15,14 @@ use std::{
 use control::job::QueueSpec;
 use fjall::{Database, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 
-use super::{Queue, error::QueueError, journal::Journal, state::State};
+use super::{
+    Queue,
+    disk::Disk,
+    error::QueueError,
+    journal::Journal,
+    remote::{Address, Remote},
+    state::State,
+};
 
 /// Memory of the block cache. Queues live in memory; only results are read back.
 const CACHE_BYTES: u64 = 4 << 20;
@@ -26,10 +33,12 @@ const JOURNAL_BYTES: u64 = 128 << 20;
 /// A power cut loses at most this much; a killed process loses nothing.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// The queues of all jobs, in one database.
+/// The queues of all jobs, in one database or in a Redis each.
 pub struct Queues {
     db: Database,
     open: Mutex<HashMap<String, Open>>,
+    /// Who opens a queue in a Redis takes it over from everybody else, so that one job's are opened one at a time.
+    opening: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     unsynced: Arc<AtomicBool>,
     /// Dropping it ends the sync thread.
     _sync: mpsc::Sender<()>,
@@ -70,7 +79,7 @@ impl Queues {
                 move || sync_until(&ended, &db, &unsynced)
             })
             .map_err(|cause| QueueError::SyncThread { cause })?;
-        Ok(Arc::new(Self { db, open: Mutex::default(), unsynced, _sync: sync }))
+        Ok(Arc::new(Self { db, open: Mutex::default(), opening: Mutex::default(), unsynced, _sync: sync }))
     }
 
     /// A new, empty queue; an older one of the same job is deleted.
@@ -82,7 +91,7 @@ impl Queues {
         let mut open = self.lock();
         self.remove(&mut open, job)?;
         let journal = self.journal(job).map_err(|cause| QueueError::Create { job: job.to_owned(), cause })?;
-        let made = Open::new(Queue::new(State::create(journal, spec)?));
+        let made = Open::new(Queue::new(State::create(journal, spec)?, None));
         let queue = made.queue.clone();
         open.insert(job.to_owned(), made);
         Ok(queue)
@@ -94,18 +103,68 @@ impl Queues {
     /// `Load`, `Read` or `Corrupt`.
     pub fn load(&self, job: &str) -> Result<Option<Arc<Queue>>, QueueError> {
         let mut open = self.lock();
-        if let Some(found) = open.get_mut(job) {
-            found.asked_at = Instant::now();
-            return Ok(Some(found.queue.clone()));
+        if let Some(found) = found(&mut open, job) {
+            return Ok(Some(found));
         }
         if !self.db.keyspace_exists(job) {
             return Ok(None);
         }
         let journal = self.journal(job).map_err(|cause| QueueError::Load { job: job.to_owned(), cause })?;
-        let loaded = Open::new(Queue::new(State::load(job, journal)?));
+        let loaded = Open::new(Queue::new(State::load(job, journal)?, None));
         let queue = loaded.queue.clone();
         open.insert(job.to_owned(), loaded);
         Ok(Some(queue))
+    }
+
+    /// A new, empty queue in a Redis; what is there of the job is deleted.
+    ///
+    /// # Errors
+    /// `Away` or `Lost`.
+    pub async fn create_remote(&self, job: &str, address: &Address, spec: QueueSpec) -> Result<Arc<Queue>, QueueError> {
+        let opening = self.opening(job);
+        let _one = opening.lock().await;
+        let writing = Remote::create(address, job).await?;
+        let journal = Journal::Remote { remote: writing.remote.clone(), fetched: BTreeMap::new() };
+        let made = Open::new(Queue::new(State::create(journal, spec)?, Some(writing)));
+        let queue = made.queue.clone();
+        self.lock().insert(job.to_owned(), made);
+        Ok(queue)
+    }
+
+    /// The queue of a job as its Redis has it; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Away` or `Corrupt`.
+    pub async fn load_remote(&self, job: &str, address: &Address) -> Result<Option<Arc<Queue>>, QueueError> {
+        let opening = self.opening(job);
+        let _one = opening.lock().await;
+        if let Some(found) = found(&mut self.lock(), job) {
+            return Ok(Some(found));
+        }
+        let Some((writing, fetched)) = Remote::open(address, job).await? else { return Ok(None) };
+        let journal = Journal::Remote { remote: writing.remote.clone(), fetched };
+        let loaded = Open::new(Queue::new(State::load(job, journal)?, Some(writing)));
+        let queue = loaded.queue.clone();
+        self.lock().insert(job.to_owned(), loaded);
+        Ok(Some(queue))
+    }
+
+    /// Removes a job's queue with its results from a Redis. Nothing happens when it has none.
+    ///
+    /// # Errors
+    /// `Away`.
+    pub async fn delete_remote(&self, job: &str, address: &Address) -> Result<(), QueueError> {
+        let opening = self.opening(job);
+        let _one = opening.lock().await;
+        // Its writer ends with it, before its records are removed.
+        self.lock().remove(job);
+        Remote::delete(address, job).await
+    }
+
+    fn opening(&self, job: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        opening.retain(|_, one| 1 < Arc::strong_count(one));
+        opening.entry(job.to_owned()).or_default().clone()
     }
 
     /// Lets go of queues that nobody holds and nobody asked for lately: those of ended jobs. Their memory is free,
@@ -113,7 +172,7 @@ impl Queues {
     pub fn close_unused(&self, for_at_least: Duration) -> usize {
         let mut open = self.lock();
         // Under the lock nobody can get hold of one that only this table has.
-        open.retain(|_, one| 1 < Arc::strong_count(&one.queue) || one.asked_at.elapsed() < for_at_least);
+        open.retain(|_, one| 1 < Arc::strong_count(&one.queue) || one.asked_at.elapsed() < for_at_least || one.queue.behind());
         open.len()
     }
 
@@ -127,22 +186,28 @@ impl Queues {
 
     fn remove(&self, open: &mut HashMap<String, Open>, job: &str) -> Result<(), QueueError> {
         let failed = |cause| QueueError::Delete { job: job.to_owned(), cause };
-        let keyspace = match open.remove(job) {
-            Some(one) => one.queue.keyspace(),
-            None if self.db.keyspace_exists(job) => self.db.keyspace(job, options).map_err(failed)?,
-            None => return Ok(()),
-        };
+        open.remove(job);
+        if !self.db.keyspace_exists(job) {
+            return Ok(());
+        }
+        let keyspace = self.db.keyspace(job, options).map_err(failed)?;
         self.db.delete_keyspace(keyspace).map_err(failed)
     }
 
     fn journal(&self, job: &str) -> Result<Journal, fjall::Error> {
         let keyspace = self.db.keyspace(job, options)?;
-        Ok(Journal::new(self.db.clone(), keyspace, self.unsynced.clone()))
+        Ok(Journal::Disk(Disk::new(self.db.clone(), keyspace, self.unsynced.clone())))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn found(open: &mut HashMap<String, Open>, job: &str) -> Option<Arc<Queue>> {
+    let found = open.get_mut(job)?;
+    found.asked_at = Instant::now();
+    Some(found.queue.clone())
 }
 
 fn options() -> KeyspaceCreateOptions {

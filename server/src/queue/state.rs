@@ -12,7 +12,7 @@ use super::{
     commands::scripts::Recipe,
     error::QueueError,
     items::{NO_RESULT, Table, UNKNOWN_MS, now_ms},
-    journal::{Changes, Journal, number_of, numbered},
+    journal::{Changes, Journal, number_of},
     keys::Keys,
     replicas::NOBODY,
     results::{Results, TYPES, sniff},
@@ -89,7 +89,9 @@ impl State {
         journal.scan(b'l', |key, element| keys.restore_element(key, element).ok_or_else(|| corrupt("a list's element is damaged")))?;
         let results = Results::load(&journal, highest)?;
         let settled = table.counts.done + table.counts.dead;
-        Ok(Self { table, results, keys, settled, ..Self::empty(journal, spec) })
+        let mut state = Self { table, results, keys, settled, ..Self::empty(journal, spec) };
+        state.journal.rebuilt();
+        Ok(state)
     }
 
     /// Empties the queue; a workload can then be loaded again.
@@ -168,16 +170,10 @@ impl State {
             replica: (item.by != NOBODY && item.state != ItemState::Waiting)
                 .then(|| self.table.replicas.name(item.by).unwrap_or_default().to_owned()),
             service_s: service_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()).as_secs_f64()),
-            error: if item.has_error { self.error(id) } else { None },
+            // Read later, without the lock.
+            error: None,
             result_bytes: has_result.then_some(u64::from(item.result_bytes)),
             result_type: has_result.then(|| TYPES[usize::from(item.result_type) % TYPES.len()].to_owned()),
-        }
-    }
-
-    fn error(&self, id: u32) -> Option<String> {
-        match self.journal.get(&numbered(b'e', id)) {
-            Ok(error) => error.map(|text| String::from_utf8_lossy(&text).into_owned()),
-            Err(error) => Some(format!("its error text cannot be read: {error}")),
         }
     }
 }

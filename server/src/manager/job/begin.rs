@@ -1,11 +1,13 @@
 //! How a job's task begins: a new job loads its items, an older one takes up what its former life left.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::backend::JobCommand;
 use control::job::Phase;
-use control::plugin::sentences;
+use control::live::MarkKind;
+use control::plugin::{PluginSpec, sentences};
 use tokio::sync::mpsc;
 
 use super::{JobError, Task, drain_s};
@@ -14,11 +16,15 @@ use crate::clock::now_ms;
 use crate::controller::Loops;
 use crate::manager::experience::{self, AtHalf};
 use crate::manager::replicas::Replicas;
-use crate::manager::{Nudge, Shared, Ticking, platform_of, workload};
+use crate::manager::{Nudge, Shared, Ticking, mark, platform_of, workload};
 use crate::monitor;
-use crate::queue::QueueError;
+use crate::queue::Queue;
 use crate::store::JobRow;
 use crate::words::chain;
+
+/// A Redis as most are installed.
+const FORGETFUL: &str = "The Redis of the queue keeps no append-only file: should it be killed, the job cannot go on. \
+                         CONFIG SET appendonly yes changes that.";
 
 /// Runs a job until it has ended or the server stops.
 pub async fn run(shared: Arc<Shared>, row: JobRow, ticking: Option<Ticking>, mut nudges: mpsc::Receiver<Nudge>) {
@@ -31,43 +37,71 @@ pub async fn run(shared: Arc<Shared>, row: JobRow, ticking: Option<Ticking>, mut
             }
         }
         Err(error) => {
-            // What a former life left working must not outlive its job.
-            if let Ok(platform) = platform_of(&shared, &spec)
-                && let Err(error) = platform.sweep(&id, &spec.params).await
-            {
-                tracing::error!("job {id}: its replicas could not be ended: {}", chain(&error));
-            }
+            sweep(&shared, &id, &spec).await;
             store_failure(&shared, &id, &chain(&error)).await;
         }
     }
 }
 
-/// A workload may take minutes to load: until then only stopping, terminating and the server's end are heard.
+/// What a former life left working must not outlive its job.
+async fn sweep(shared: &Shared, id: &str, spec: &PluginSpec) {
+    if let Ok(platform) = platform_of(shared, spec)
+        && let Err(error) = platform.sweep(id, &spec.params).await
+    {
+        tracing::error!("job {id}: its replicas could not be ended: {}", chain(&error));
+    }
+}
+
+/// A Redis may be away for hours, and a workload may take minutes to load: until then only stopping, terminating and
+/// the server's end are heard.
 async fn begin_or_leave(shared: &Arc<Shared>, row: JobRow, nudges: &mut mpsc::Receiver<Nudge>) -> Option<Result<Task, JobError>> {
-    let (id, new) = (row.id.clone(), row.phase == Phase::Created);
-    let mut begin = std::pin::pin!(Task::begin(shared.clone(), row));
-    loop {
-        let nudge = tokio::select! {
-            begun = &mut begin => return Some(begun),
-            nudge = nudges.recv(), if new => nudge,
-        };
-        match nudge {
-            Some(Nudge::Command(command @ (JobCommand::Stop | JobCommand::Terminate), answer)) => {
-                let phase = if command == JobCommand::Stop { Phase::Stopped } else { Phase::Terminated };
-                let stored = shared.store.set_phase(&id, phase, None, now_ms()).await;
-                let _ = answer.send(stored.map(drop).map_err(|error| chain(&error)));
-                return None;
+    let queue = {
+        let mut found = pin!(shared.queue_or_new(&row));
+        loop {
+            tokio::select! {
+                found = &mut found => break found,
+                nudge = nudges.recv() => if leaves(shared, &row, nudge).await { return None },
             }
-            Some(Nudge::Command(_, answer)) => {
-                let _ = answer.send(Err("its items are still being loaded".to_owned()));
-            }
-            Some(Nudge::Shutdown { done, .. }) => {
-                let _ = done.send(());
-                return None;
-            }
-            Some(Nudge::Retuned | Nudge::Retried) => {}
-            None => return None,
         }
+    };
+    let queue = match queue {
+        Ok(queue) => queue,
+        Err(error) => return Some(Err(error.into())),
+    };
+    let mut begin = pin!(Task::begin(shared.clone(), row.clone(), queue));
+    loop {
+        tokio::select! {
+            begun = &mut begin => return Some(begun),
+            // What a former life left is taken over as a whole, which takes no time.
+            nudge = nudges.recv(), if row.phase == Phase::Created => if leaves(shared, &row, nudge).await { return None },
+        }
+    }
+}
+
+/// What a nudge means to a job that has not begun; true when there is nothing left to begin.
+async fn leaves(shared: &Shared, row: &JobRow, nudge: Option<Nudge>) -> bool {
+    let new = row.phase == Phase::Created;
+    match nudge {
+        Some(Nudge::Command(command, answer)) if command == JobCommand::Terminate || (command == JobCommand::Stop && new) => {
+            let phase = if command == JobCommand::Stop { Phase::Stopped } else { Phase::Terminated };
+            if !new {
+                sweep(shared, &row.id, &row.spec.platform).await;
+            }
+            let stored = shared.store.set_phase(&row.id, phase, None, now_ms()).await;
+            let _ = answer.send(stored.map(drop).map_err(|error| chain(&error)));
+            true
+        }
+        Some(Nudge::Command(_, answer)) => {
+            let why = if new { "its items are still being loaded" } else { "the Redis of its queue is away; it can be terminated" };
+            let _ = answer.send(Err(why.to_owned()));
+            false
+        }
+        Some(Nudge::Shutdown { done, .. }) => {
+            let _ = done.send(());
+            true
+        }
+        Some(Nudge::Retuned | Nudge::Retried) => false,
+        None => true,
     }
 }
 
@@ -85,15 +119,8 @@ pub(super) async fn store_failure(shared: &Shared, id: &str, reason: &str) {
 
 impl Task {
     /// Loads what a former life left, or the workload when this is the first.
-    pub(super) async fn begin(shared: Arc<Shared>, mut row: JobRow) -> Result<Self, JobError> {
+    pub(super) async fn begin(shared: Arc<Shared>, mut row: JobRow, queue: Arc<Queue>) -> Result<Self, JobError> {
         let store = &shared.store;
-        let queue = match shared.queues.load(&row.id) {
-            Ok(Some(queue)) => queue,
-            Ok(None) => shared.queues.create(&row.id, row.spec.queue)?,
-            // The server died while it made the queue: nothing was handed out yet.
-            Err(QueueError::Corrupt { .. }) if row.phase == Phase::Created => shared.queues.create(&row.id, row.spec.queue)?,
-            Err(error) => return Err(error.into()),
-        };
         if !queue.sealed() {
             workload::load(&row.spec.workload, &shared.settings.uploads(), &queue).await?;
         }
@@ -124,6 +151,7 @@ impl Task {
             _ => None,
         };
         let told_services = queue.services_seen();
+        let caution = (!recovered && queue.forgetful()).then(|| mark(MarkKind::Info, FORGETFUL.to_owned()));
         let history = store.experience(&experience::template(&row.spec)).await?.history;
         Ok(Self {
             shared: shared.clone(),
@@ -132,7 +160,7 @@ impl Task {
             replicas,
             loops,
             monitors,
-            marks: Vec::new(),
+            marks: caution.into_iter().collect(),
             retuned: true,
             leaving,
             over_since: None,

@@ -84,7 +84,8 @@ impl Task {
         }
     }
 
-    /// All monitors, each under its time limit. A failing one blinds the loops on its metrics.
+    /// All monitors, each under its time limit. A failing one blinds the loops on its metrics, and so does a queue
+    /// whose Redis is away.
     async fn read(&mut self, at_ms: u64, deadline_ms: u64) -> (BTreeMap<String, f64>, Option<String>) {
         let reading = Reading {
             at_ms,
@@ -104,6 +105,10 @@ impl Task {
                 Ok(Err(error)) => blind = Some(error.to_string()),
                 Err(_) => blind = Some("a monitor did not answer in time".to_owned()),
             }
+        }
+        // Nothing moves while it is away: what would be decided now would be decided on stillness.
+        if let Some(trouble) = self.queue.trouble() {
+            blind = Some(trouble.to_string());
         }
         if blind.is_some() && !self.blind {
             self.marks.push(mark(MarkKind::Failure, format!("Blind: {}.", blind.as_deref().unwrap_or_default())));

@@ -1,8 +1,14 @@
 //! The plain sections of a submission as params structs: bounds, units and help stand beside each field.
 
+use control::form::{self, Field};
+use control::job::{Backend, JobQueue, Order};
+use control::plugin::FieldError;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::manager::workload::forbidden;
+use crate::queue::Address;
 
 /// What a loop reads when it does not say.
 pub const DEFAULT_METRIC: &str = "progress_error";
@@ -64,27 +70,84 @@ impl Default for ReplicaParams {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueParams {
-    /// An item given out this often without being completed is dead.
+    /// An item that was given out this many times without being completed is dead; it can be retried.
     #[garde(range(min = 1, max = 1000))]
-    #[schemars(range(min = 1, max = 1000), extend("x-unit" = "attempts", "x-step" = 1))]
+    #[schemars(title = "Attempts for each item", range(min = 1, max = 1000), extend("x-unit" = "attempts", "x-step" = 1))]
     pub max_attempts: u32,
-    /// `fifo`: first line first. `lifo`: last line first, as the original.
+    /// In which order items are handed out.
     #[garde(skip)]
     pub order: OrderParam,
+    /// What keeps items, their states and results.
+    #[garde(skip)]
+    #[schemars(title = "Kept by")]
+    pub backend: BackendParam,
+    /// For redis only, such as `redis://:PASSWORD@host:6379/0`; name and password are not shown again.
+    #[garde(inner(length(max = 1000)))]
+    #[schemars(title = "Redis URL")]
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderParam {
+    /// First line first.
     #[default]
     Fifo,
+    /// Last line first, as the original.
     Lifo,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendParam {
+    /// The server's own data folder.
+    #[default]
+    Embedded,
+    /// A Redis or Valkey that is there already.
+    Redis,
 }
 
 impl Default for QueueParams {
     fn default() -> Self {
-        Self { max_attempts: 3, order: OrderParam::Fifo }
+        Self { max_attempts: 3, order: OrderParam::Fifo, backend: BackendParam::Embedded, url: None }
     }
+}
+
+impl QueueParams {
+    /// As a job has it. The URL still has its name and password.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, in words.
+    pub fn checked(&self) -> Result<JobQueue, FieldError> {
+        let wrong = |message: &str| FieldError::new("url", message);
+        let typed = self.url.as_deref().map(str::trim).filter(|typed| !typed.is_empty());
+        let (backend, url) = match (self.backend, typed) {
+            (BackendParam::Embedded, None) => (Backend::Embedded, None),
+            (BackendParam::Embedded, Some(_)) => {
+                return Err(wrong("is for the backend redis only: choose that, or leave this out"));
+            }
+            (BackendParam::Redis, None) => {
+                return Err(wrong("is missing; the backend redis needs it, such as redis://127.0.0.1:6379/0"));
+            }
+            (BackendParam::Redis, Some(typed)) => {
+                let address = Address::parse(typed).map_err(|why| wrong(&why))?;
+                if address.host().parse().is_ok_and(forbidden) {
+                    return Err(wrong("leads to an address that this server does not connect to"));
+                }
+                (Backend::Redis, Some(address.secret().to_owned()))
+            }
+        };
+        let order = match self.order {
+            OrderParam::Fifo => Order::Fifo,
+            OrderParam::Lifo => Order::Lifo,
+        };
+        Ok(JobQueue { max_attempts: self.max_attempts, order, backend, url })
+    }
+}
+
+/// For the catalog: the section's fields as the form shows them.
+pub fn queue_fields() -> Vec<Field> {
+    form::fields::<QueueParams>()
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]

@@ -111,8 +111,8 @@ pub(super) fn dispatch(call: &mut Call<'_>, arguments: Vec<Bytes>) -> Outcome {
 fn unknown(name: &str) -> Fault {
     let name: String = name.chars().take(64).collect();
     Fault::Refused(format!(
-        "unknown command '{name}': the embedded queue speaks the string, list, transaction and connection commands \
-         that workers use; use the redis backend for more"
+        "unknown command '{name}': a job's queue speaks the string, list, transaction and connection commands \
+         that workers use; what needs more needs a Redis of its own"
     ))
 }
 

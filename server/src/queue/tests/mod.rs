@@ -7,6 +7,7 @@ mod durability;
 mod extension;
 mod lifecycle;
 mod model;
+mod remote;
 
 use std::{path::Path, sync::Arc};
 

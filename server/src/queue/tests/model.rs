@@ -12,9 +12,9 @@ use crate::queue::{
     wire::Reply,
 };
 
-const REPLICAS: [&str; 4] = ["r0", "r1", "r2", "r3"];
-const TEXTS: [&str; 5] = ["a", "b", "c", "twin", "new"];
-const COMMANDS: [&str; 20] = [
+pub(super) const REPLICAS: [&str; 4] = ["r0", "r1", "r2", "r3"];
+pub(super) const TEXTS: [&str; 5] = ["a", "b", "c", "twin", "new"];
+pub(super) const COMMANDS: [&str; 20] = [
     "RPOPLPUSH job job:processing",
     "RPOPLPUSH job job:processing",
     "LPOP job",
@@ -38,7 +38,7 @@ const COMMANDS: [&str; 20] = [
 ];
 
 /// Runs a pipeline as one batch, as a connection would.
-fn pipeline(fixture: &Fixture, replica: &str, commands: &[String]) {
+pub(super) fn pipeline(fixture: &Fixture, replica: &str, commands: &[String]) {
     let mut state = fixture.queue.lock();
     let State { table, changes, .. } = &mut *state;
     let number = table.replicas.number(replica, changes);
@@ -51,7 +51,7 @@ fn pipeline(fixture: &Fixture, replica: &str, commands: &[String]) {
     state.commit().unwrap();
 }
 
-fn elements(fixture: &Fixture, list: &str) -> Vec<Bytes> {
+pub(super) fn elements(fixture: &Fixture, list: &str) -> Vec<Bytes> {
     let mut state = fixture.queue.lock();
     let mut session = Session::new(0, 0);
     let mut call = Call { state: &mut state, session: &mut session, now: now_ms(), may_wait: false };
@@ -65,7 +65,7 @@ fn elements(fixture: &Fixture, list: &str) -> Vec<Bytes> {
 }
 
 /// Everything that must agree: lists, counts, holders.
-fn check(fixture: &Fixture) {
+pub(super) fn check(fixture: &Fixture) {
     let [waiting, processing, ..] = counts(&fixture.queue);
     let state = fixture.queue.lock();
     assert_eq!(state.table.waiting.len() as u64, waiting);

@@ -70,7 +70,7 @@ fn new_job(id: &str) -> NewJob {
         replicas: Bounds { min: 1, max: 8, initial: 1 },
         monitors: Vec::new(),
         loops: vec![law("zeal", pid), law("caution", json!({}))],
-        queue: QueueSpec { max_attempts: 3, order: Order::Fifo },
+        queue: QueueSpec { max_attempts: 3, order: Order::Fifo }.into(),
     };
     NewJob { id: id.to_owned(), spec, submitted_at: NOON, deadline_at: NOON + 600_000, by: "ann".to_owned() }
 }
