@@ -1,6 +1,9 @@
 //! Runs a job's control loops: which is due, what it sees, how the wishes of several are joined.
 //! Decisions are made in `control::control_loop` alone; here they are carried to and fro.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use control::control_loop::{ControlLoop, Effect, Input};
@@ -28,6 +31,8 @@ struct Running {
     revision: u32,
     /// When it decides next, ms since the job's start.
     due_ms: u64,
+    /// It had nothing to see when it was activated last.
+    blind: bool,
     /// Its newest wish after the guards, for the join.
     wish: Option<u32>,
     /// Items done since its last activation.
@@ -60,6 +65,8 @@ pub struct Moment<'a> {
     pub seen: Observation,
     pub metrics: &'a BTreeMap<String, f64>,
     pub blind: Option<&'a str>,
+    /// Why nothing can be decided, when the replicas cannot be seen: all loops are blind then.
+    pub unseen: Option<&'a str>,
     /// How many replicas are wanted now.
     pub wanted: u32,
 }
@@ -86,6 +93,7 @@ impl Loops {
                 actuator,
                 revision,
                 due_ms: 0,
+                blind: false,
                 wish: None,
                 completions: Vec::new(),
                 late: false,
@@ -114,17 +122,21 @@ impl Loops {
         let mut moving = Vec::new();
         for (place, one) in self.running.iter_mut().enumerate() {
             one.completions.extend_from_slice(&moment.seen.completions);
-            if at_ms < one.due_ms {
+            let value = moment.metrics.get(&one.spec.metric).filter(|_| moment.unseen.is_none());
+            // Who was blind looks as soon as there is something to see, and not at the end of a long interval.
+            let sees_again = one.blind && value.is_some();
+            if at_ms < one.due_ms && !sees_again {
                 continue;
             }
+            one.blind = value.is_none();
             (one.foretold, one.informed) = (None, moment.seen.informed());
             one.due_ms = at_ms + (one.spec.interval_s * 1000.0) as u64;
-            let input = match moment.metrics.get(&one.spec.metric) {
+            let input = match value {
                 Some(value) => {
                     let completions = std::mem::take(&mut one.completions);
                     Input::Seen(Observation { value: Some(*value), completions, ..moment.seen.clone() })
                 }
-                None => Input::Blind { at_ms, why: moment.blind.unwrap_or("its metric is not published").to_owned() },
+                None => Input::Blind { at_ms, why: moment.unseen.or(moment.blind).unwrap_or("its metric is not published").to_owned() },
             };
             if one.tell(input, moment.wall_ms, &mut outcome) {
                 moving.push(place);

@@ -72,6 +72,8 @@ pub struct Task {
     /// The server stops: the job is left as it is.
     released: bool,
     blind: bool,
+    /// Since when replicas cannot be seen, and whether that was told.
+    unseen_since: Option<(i64, bool)>,
     /// Service times seen at the tick before, so that each is told to the loops once.
     told_services: u64,
     /// What earlier jobs with this program taught.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use app::ui::words::duration;
 use control::live::{Mark, MarkKind, ReplicaState, ReplicaView};
 use serde_json::Value;
 use tokio_util::sync::DropGuard;
@@ -18,7 +19,7 @@ use tokio_util::sync::DropGuard;
 use crate::actuator::Scalable;
 use crate::clock::now_ms;
 use crate::platform::backoff::{self, Ended};
-use crate::platform::{Door, Exit, Handle, Launch, Platform, replica_id};
+use crate::platform::{Door, Exit, Handle, Launch, Platform, Unseen, replica_id};
 use crate::queue::Queue;
 use crate::store::{ReplicaRow, Store, StoreError};
 use crate::words::{chain, counted};
@@ -262,7 +263,13 @@ impl Replicas {
     /// What keeps new replicas from starting, in words, when something does.
     pub fn trouble(&self) -> Option<String> {
         let crashing = || backoff::after(&self.exits).filter(|pause| now_ms() < pause.until_ms).map(|pause| pause.why);
-        self.platform.trouble(&self.job).or_else(crashing)
+        let unseen = self.unseen().map(|unseen| format!("{} Loops hold: {}.", unseen.why, old(&unseen)));
+        unseen.or_else(|| self.platform.trouble(&self.job)).or_else(crashing)
+    }
+
+    /// The replicas cannot be seen: nobody decides about them.
+    pub fn unseen(&self) -> Option<Unseen> {
+        self.platform.unseen(&self.job)
     }
 
     async fn start_one(&mut self, now: i64) -> Result<Result<(), String>, StoreError> {
@@ -336,6 +343,11 @@ impl Replicas {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// `what is known of the replicas is 12 s old`.
+pub fn old(unseen: &Unseen) -> String {
+    format!("what is known of the replicas is {} old", duration(unseen.age_ms as f64 / 1000.0))
 }
 
 /// The part of a replica's id that people read.

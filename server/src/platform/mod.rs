@@ -75,6 +75,11 @@ pub trait Platform: Send + Sync {
         None
     }
 
+    /// Whether what is known of a job's replicas is old and cannot be read anew now. Nobody decides by it then.
+    fn unseen(&self, _job: &str) -> Option<Unseen> {
+        None
+    }
+
     /// TERM to its first process, which may finish what it is at; after half of `grace`, or when it is gone,
     /// TERM to the whole tree; KILL after `grace`. Returns when nothing of it is left.
     ///
@@ -140,6 +145,15 @@ pub struct Usage {
     pub processes: u32,
     /// How long ago this was read.
     pub age_ms: u64,
+}
+
+/// Replicas that cannot be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// How old what is known of them is.
+    pub age_ms: u64,
+    /// Whole sentences: what is the matter.
+    pub why: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

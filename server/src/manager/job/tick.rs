@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use app::ui::words::duration;
 use control::job::Phase;
 use control::live::{JobSummary, Mark, MarkKind};
 use control::observation::{Completion, Hints, Items, Metric, Observation};
@@ -12,12 +13,15 @@ use app::backend::JobCommand;
 use super::{JobError, Task};
 use crate::clock::now_ms;
 use crate::controller::{Moment, Outcome};
+use crate::manager::replicas::old;
 use crate::manager::{mark, summary};
 use crate::monitor::Reading;
 use crate::store::Tick;
 
 /// A monitor that takes longer is treated as failed for this tick.
 const MONITOR_TIME: Duration = Duration::from_millis(800);
+/// Replicas that cannot be seen for a shorter time are no mark: a watch was cut and is there again.
+const WORTH_A_MARK_MS: i64 = 2000;
 
 impl Task {
     /// One second of the job: read, decide, store.
@@ -29,6 +33,7 @@ impl Task {
         let items = self.queue.counts();
         self.replicas.sample();
         let (metrics, blind) = self.read(at_ms, deadline_ms).await;
+        let unseen = self.unseen(now);
 
         let mut outcome = Outcome::default();
         let mut loops = None;
@@ -39,7 +44,14 @@ impl Task {
         }
         if self.row.phase == Phase::Running && self.leaving.is_none() && items.left() > 0 {
             let seen = self.observe(now, (at_ms, deadline_ms), items, &metrics);
-            let moment = Moment { wall_ms: now, seen, metrics: &metrics, blind: blind.as_deref(), wanted: self.replicas.wanted() };
+            let moment = Moment {
+                wall_ms: now,
+                seen,
+                metrics: &metrics,
+                blind: blind.as_deref(),
+                unseen: unseen.as_deref(),
+                wanted: self.replicas.wanted(),
+            };
             let decided = self.loops.activate(&moment, &mut self.replicas);
             outcome.samples.extend(decided.samples);
             outcome.memories.extend(decided.memories);
@@ -64,6 +76,23 @@ impl Task {
             Some(mark) => mark.text = format!("{} {said}", mark.text),
             None => self.marks.push(mark(MarkKind::Info, said)),
         }
+    }
+
+    /// Why no loop can decide now, when the platform cannot see the replicas; its beginning and its end are told.
+    fn unseen(&mut self, now: i64) -> Option<String> {
+        let Some(unseen) = self.replicas.unseen() else {
+            if let Some((since, true)) = self.unseen_since.take() {
+                let after = duration((now - since) as f64 / 1000.0);
+                self.marks.push(mark(MarkKind::Info, format!("Replicas are seen again after {after}: loops decide.")));
+            }
+            return None;
+        };
+        let (since, told) = self.unseen_since.get_or_insert((now, false));
+        if !*told && WORTH_A_MARK_MS <= now - *since {
+            *told = true;
+            self.marks.push(mark(MarkKind::Failure, format!("Loops are blind and hold. {}", unseen.why)));
+        }
+        Some(old(&unseen))
     }
 
     /// What every loop sees at this moment, but for its own metric.

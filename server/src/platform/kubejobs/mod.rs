@@ -47,7 +47,7 @@ use self::{
     usage::Meter,
     watch::Watches,
 };
-use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, lock::lock, logs, replica_id};
+use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Unseen, Usage, lock::lock, logs, replica_id};
 use crate::queue::Queue;
 
 /// How much longer than its grace a pod may take to be gone.
@@ -192,6 +192,9 @@ impl Platform for Kubejobs {
         };
         // Whether its pod is there is told when the pods are listed.
         self.tell(job, params, Command::Adopt(number));
+        if let Some(board) = self.board(job) {
+            board.adopt();
+        }
         true
     }
 
@@ -220,6 +223,13 @@ impl Platform for Kubejobs {
 
     fn trouble(&self, job: &str) -> Option<String> {
         self.board(job)?.trouble()
+    }
+
+    fn unseen(&self, job: &str) -> Option<Unseen> {
+        let silent = self.0.cluster.silent();
+        let of_job = self.board(job)?.unseen().map(|(since, why)| (since.elapsed().max(silent), why));
+        let (age, why) = of_job.or_else(|| Some((silent, self.0.cluster.away()?)))?;
+        Some(Unseen { age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX), why })
     }
 
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError> {

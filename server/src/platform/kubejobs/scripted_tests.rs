@@ -165,6 +165,60 @@ async fn nobody_is_taken_for_ended_while_the_server_does_not_answer() {
 }
 
 #[tokio::test]
+async fn while_the_server_does_not_answer_replicas_are_unseen_and_what_is_known_of_them_gets_old() {
+    for mood in [Mood::Code(503), Mood::Code(500), Mood::Code(429)] {
+        let mut house = House::new();
+        house.running(2).await;
+        assert_eq!(house.platform.unseen(JOB), None);
+        house.fake.mood(mood);
+        house.fake.end_pod(&house.pods().into_iter().next().unwrap(), 0);
+        until("it is noticed", || house.platform.unseen(JOB).is_some()).await;
+        let first = house.platform.unseen(JOB).unwrap();
+        assert!(first.why.contains("does not answer"), "{first:?}");
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let later = house.platform.unseen(JOB).unwrap();
+        assert!(first.age_ms + 1000 <= later.age_ms, "{first:?} {later:?}");
+        assert!(house.platform.reap().is_empty(), "what ended is not known yet");
+        let begun = Instant::now();
+        house.fake.mood(Mood::Well);
+        until("it is seen again", || house.platform.unseen(JOB).is_none()).await;
+        assert!(begun.elapsed() < Duration::from_secs(2), "within two ticks: {:?}", begun.elapsed());
+        let mut told = Vec::new();
+        until("with it comes what happened meanwhile", || {
+            told.extend(house.platform.reap());
+            !told.is_empty()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn writes_that_are_not_taken_are_unseen_too_until_one_is() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    house.fake.mood(Mood::WritesFail(429));
+    let (platform, handle) = (house.platform.clone(), handles[0].clone());
+    let ending = tokio::spawn(async move { platform.end(&handle, GRACE).await });
+    until("it is noticed", || house.platform.unseen(JOB).is_some()).await;
+    house.fake.mood(Mood::Well);
+    ending.await.unwrap().unwrap();
+    assert_eq!(house.platform.unseen(JOB), None);
+}
+
+#[tokio::test]
+async fn replicas_of_a_server_before_are_unseen_until_the_pods_are_listed() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    house.fake.mood(Mood::Code(503));
+    let next = platform(&house.data, house.fake.client());
+    next.door(&handles[0].replica, &house.queue, None).await.unwrap();
+    assert!(next.alive(&handles[0], &params()));
+    assert!(next.unseen(JOB).is_some(), "from the first moment on");
+    house.fake.mood(Mood::Well);
+    until("they are listed", || next.unseen(JOB).is_none()).await;
+}
+
+#[tokio::test]
 async fn a_watch_that_is_too_old_begins_anew_and_tells_who_went_meanwhile() {
     let mut house = House::new();
     let handles = house.running(3).await;

@@ -2,7 +2,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use crate::platform::{Exit, lock::lock};
@@ -13,6 +17,11 @@ pub struct Board {
     /// Replicas whose end was told, and who were not asked to go yet: nobody has to wait for them.
     over: Mutex<HashSet<String>>,
     trouble: Mutex<Option<String>>,
+    /// Since when what is known of the pods may be wrong, and why.
+    unseen: Mutex<Option<(Instant, String)>>,
+    /// There are pods of an earlier server, which this one has yet to find.
+    adopting: AtomicBool,
+    listed: AtomicBool,
     spots: Mutex<HashMap<String, Spot>>,
 }
 
@@ -48,6 +57,21 @@ impl Board {
 
     pub fn trouble(&self) -> Option<String> {
         lock(&self.trouble).clone()
+    }
+
+    pub fn set_unseen(&self, listed: bool, unseen: Option<(Instant, String)>) {
+        *lock(&self.unseen) = unseen;
+        self.listed.store(listed, Ordering::Relaxed);
+    }
+
+    pub fn adopt(&self) {
+        self.adopting.store(true, Ordering::Relaxed);
+    }
+
+    pub fn unseen(&self) -> Option<(Instant, String)> {
+        let searching = self.adopting.load(Ordering::Relaxed) && !self.listed.load(Ordering::Relaxed);
+        let unlisted = || searching.then(|| (Instant::now(), "The pods are being looked for.".to_owned()));
+        lock(&self.unseen).clone().or_else(unlisted)
     }
 
     pub fn set_spots(&self, spots: HashMap<String, Spot>) {

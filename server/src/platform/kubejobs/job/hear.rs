@@ -20,19 +20,14 @@ use crate::platform::{
     replica_id,
 };
 
-/// A watch that fails says so at least every two seconds.
-const BLIND: Duration = Duration::from_secs(8);
 /// A pod is made within a second; what takes longer has a reason.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Task {
     pub(super) fn hear(&mut self, news: News) {
-        if matches!(news, News::Listed(_) | News::Pod(_) | News::Gone(_)) {
-            self.blind = None;
-        }
         match news {
             News::Listed(pods) => {
-                self.state.listed = true;
+                (self.state.listed, self.blind) = (true, None);
                 let known = std::mem::take(&mut self.state.pods);
                 pods.into_iter().for_each(|pod| self.see(pod));
                 for pod in known.into_values() {
@@ -49,10 +44,9 @@ impl Task {
             // Times of events are whole seconds.
             News::NotMade { at, why } if self.raised_at <= at + 1000 => self.not_made = Some((at, why)),
             News::NotMade { .. } => {}
-            News::Blind(why) => {
-                let now = Instant::now();
-                self.state.unsure_until = Some(now + UNSURE);
-                self.blind = Some((now, why));
+            News::Blind { since, why } => {
+                self.state.unsure_until = Some(Instant::now() + UNSURE);
+                self.blind = Some((since, why));
             }
         }
     }
@@ -160,6 +154,13 @@ impl Task {
         }
         self.parts.board.set_spots(spots);
         self.parts.board.set_trouble(self.trouble());
+        self.parts.board.set_unseen(self.state.listed, self.unseen());
+    }
+
+    /// Since when the pods may be others than they are known as: their watch is cut, or a question has no answer.
+    fn unseen(&self) -> Option<(Instant, String)> {
+        let away = || self.failed.as_ref().filter(|(trouble, _)| trouble.kind == Kind::Away);
+        self.blind.clone().or_else(|| away().map(|(trouble, _)| (self.away_since.unwrap_or_else(Instant::now), trouble.words.clone())))
     }
 
     /// What keeps things from being as they are wanted, the most telling first.
@@ -177,7 +178,7 @@ impl Task {
         if let Some(why) = self.state.pods.values().filter(|pod| pod.lives()).find_map(|pod| pod.waits.clone()) {
             return Some(why);
         }
-        if let Some((_, why)) = self.blind.as_ref().filter(|(at, _)| at.elapsed() < BLIND) {
+        if let Some((_, why)) = &self.blind {
             return Some(why.clone());
         }
         let long = self.state.scaled_at.is_some_and(|at| PATIENCE < at.elapsed());

@@ -21,7 +21,7 @@ use crate::{
 /// Questions that are under way at one time.
 const ABREAST: usize = 16;
 /// First and longest pause after a failed step.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 
 impl Task {
     pub(super) async fn take(&mut self, steps: Vec<Step>) {
@@ -54,7 +54,7 @@ impl Task {
             }
         }
         match outcome {
-            Ok(()) => (self.failed, self.failures) = (None, 0),
+            Ok(()) => (self.failed, self.failures, self.away_since) = (None, 0, None),
             Err(trouble) => self.fail(trouble),
         }
     }
@@ -62,6 +62,7 @@ impl Task {
     fn fail(&mut self, trouble: Trouble) {
         if trouble.kind == Kind::Away {
             self.state.unsure_until = Some(Instant::now() + UNSURE);
+            self.away_since.get_or_insert_with(Instant::now);
         }
         let pause = (PAUSES.0 * 2_u32.saturating_pow(self.failures.min(8))).min(PAUSES.1);
         self.failures += 1;
@@ -161,7 +162,7 @@ impl Task {
                 return Some(PAUSES.0);
             }
             sweep.removed = true;
-            (self.failed, self.failures) = (None, 0);
+            (self.failed, self.failures, self.away_since) = (None, 0, None);
             (self.made, self.state.exists, self.state.parallelism) = (None, false, None);
         }
         let since = sweep.since;
