@@ -4,6 +4,7 @@ mod drain;
 mod recover;
 #[cfg(test)]
 mod tests;
+mod used;
 mod view;
 
 use std::collections::VecDeque;
@@ -19,7 +20,7 @@ use tokio_util::sync::DropGuard;
 use crate::actuator::Scalable;
 use crate::clock::now_ms;
 use crate::platform::backoff::{self, Ended};
-use crate::platform::{Door, Exit, Handle, Launch, Platform, Unseen, replica_id};
+use crate::platform::{Door, Exit, Handle, Launch, Measured, Platform, Unseen, replica_id};
 use crate::queue::Queue;
 use crate::store::{ReplicaRow, Store, StoreError};
 use crate::words::{chain, counted};
@@ -49,6 +50,8 @@ pub struct Replicas {
     /// Who was chosen to go, and why, since it was last asked.
     going: Option<String>,
     sampled_at: i64,
+    /// How long those that ended were there.
+    past_ms: i64,
 }
 
 struct Replica {
@@ -61,10 +64,7 @@ struct Replica {
     idle_since: Option<i64>,
     /// The platform is ending it now. Taken back when that failed.
     ending: Arc<AtomicBool>,
-    /// CPU seconds used until a moment, as it was read last.
-    used: Option<(f64, i64)>,
-    cpu: f64,
-    memory_bytes: u64,
+    used: used::Meter,
 }
 
 impl Replica {
@@ -76,9 +76,7 @@ impl Replica {
             draining_since: None,
             idle_since: None,
             ending: Arc::default(),
-            used: None,
-            cpu: 0.0,
-            memory_bytes: 0,
+            used: used::Meter::default(),
         }
     }
 
@@ -118,6 +116,7 @@ impl Replicas {
             marks: Vec::new(),
             going: None,
             sampled_at: now_ms(),
+            past_ms: 0,
         }
     }
 
@@ -197,6 +196,7 @@ impl Replicas {
         "ended".clone_into(&mut row.state);
         row.ended_at = Some(now_ms());
         row.ended = Some(words.clone());
+        self.past_ms += lived_ms(&row);
         self.store.put_replica(&row).await?;
         self.ended.push_back(ReplicaView {
             id: row.id.clone(),
@@ -265,6 +265,11 @@ impl Replicas {
         let crashing = || backoff::after(&self.exits).filter(|pause| now_ms() < pause.until_ms).map(|pause| pause.why);
         let unseen = self.unseen().map(|unseen| format!("{} Loops hold: {}.", unseen.why, old(&unseen)));
         unseen.or_else(|| self.platform.trouble(&self.job)).or_else(crashing)
+    }
+
+    /// How their CPU and memory are read, where that is worth telling.
+    pub fn measured(&self) -> Option<Measured> {
+        self.platform.measured()
     }
 
     /// The replicas cannot be seen: nobody decides about them.
@@ -343,6 +348,11 @@ impl Replicas {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// How long a replica that ended was there.
+fn lived_ms(row: &ReplicaRow) -> i64 {
+    row.ended_at.map_or(0, |ended_at| (ended_at - row.started_at).max(0))
 }
 
 /// `what is known of the replicas is 12 s old`.

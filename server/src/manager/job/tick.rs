@@ -125,6 +125,10 @@ impl Task {
             items: self.queue.counts(),
             cpu: self.replicas.cpu(),
             memory_bytes: self.replicas.memory_bytes(),
+            used: self.replicas.used(),
+            measured: self.replicas.measured(),
+            replicas: self.replicas.living(),
+            replica_hours: self.replicas.hours(),
         };
         let mut metrics = BTreeMap::new();
         let mut blind = None;
@@ -137,6 +141,7 @@ impl Task {
                 Ok(Err(error)) => blind = Some(error.to_string()),
                 Err(_) => blind = Some("a monitor did not answer in time".to_owned()),
             }
+            self.marks.extend(monitor.note().map(|text| mark(MarkKind::Info, text)));
         }
         if blind.is_some() && !self.blind {
             self.marks.push(mark(MarkKind::Failure, format!("Blind: {}.", blind.as_deref().unwrap_or_default())));

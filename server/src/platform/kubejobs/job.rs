@@ -19,7 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use self::board::Board;
+pub use self::board::{Board, Spot};
 use super::{
     asks::{Asks, Made},
     cluster::{Cluster, Trouble},

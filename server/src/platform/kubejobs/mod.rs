@@ -14,6 +14,8 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod pod;
+mod quantity;
+mod readings;
 #[cfg(test)]
 mod scripted_tests;
 mod settings;
@@ -22,7 +24,7 @@ mod usage;
 mod watch;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -47,7 +49,7 @@ use self::{
     usage::Meter,
     watch::Watches,
 };
-use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Unseen, Usage, lock::lock, logs, replica_id};
+use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, lock::lock, logs, replica_id};
 use crate::queue::Queue;
 
 /// How much longer than its grace a pod may take to be gone.
@@ -158,6 +160,7 @@ impl Home for Inner {
         }
         jobs.remove(job);
         lock(&self.doors).remove(job);
+        self.meter.forget(job);
         true
     }
 }
@@ -214,11 +217,15 @@ impl Platform for Kubejobs {
 
     fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
         let spots: Vec<_> = handles.iter().map(|handle| self.board(&handle.job)?.spot(&handle.replica)).collect();
-        let nodes: BTreeSet<String> = spots.iter().flatten().filter_map(|spot| spot.node.clone()).collect();
-        if !nodes.is_empty() {
-            self.0.meter.measure(nodes);
+        if let Some(first) = handles.first() {
+            let jobs = lock(&self.0.jobs).len();
+            self.0.meter.measure(&first.job, spots.iter().flatten().cloned().collect(), jobs);
         }
-        spots.into_iter().map(|spot| spot.and_then(|spot| self.0.meter.of(&spot.namespace, &spot.pod))).collect()
+        spots.iter().map(|spot| self.0.meter.of(spot.as_ref()?)).collect()
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        self.0.meter.how()
     }
 
     fn trouble(&self, job: &str) -> Option<String> {

@@ -21,6 +21,8 @@ fn pod(name: &str, replica: Option<u64>) -> Seen {
         started: true,
         ready: true,
         kept: true,
+        millicores: None,
+        memory_bytes: None,
         leaving: false,
         ended: None,
         waits: None,

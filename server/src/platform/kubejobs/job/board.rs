@@ -31,6 +31,10 @@ pub struct Spot {
     pub namespace: String,
     pub pod: String,
     pub node: Option<String>,
+    /// CPU that it may use now, in thousandths of a core; `None` without a limit.
+    pub millicores: Option<u32>,
+    /// Memory that it may use; `None` without a limit.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Board {

@@ -147,7 +147,8 @@ impl Task {
                 at.insert(ip, replica.clone());
             }
             let namespace = self.parts.namespace.clone();
-            spots.insert(replica, Spot { namespace, pod: pod.name.clone(), node: pod.node.clone() });
+            let (millicores, memory_bytes) = (pod.millicores, pod.memory_bytes);
+            spots.insert(replica, Spot { namespace, pod: pod.name.clone(), node: pod.node.clone(), millicores, memory_bytes });
         }
         if let Some(door) = self.parts.home.upgrade().and_then(|home| home.door(&self.parts.job)) {
             door.know(at);
