@@ -17,10 +17,10 @@ use control::live::{Mark, MarkKind, ReplicaState, ReplicaView};
 use serde_json::Value;
 use tokio_util::sync::DropGuard;
 
-use crate::actuator::Scalable;
+use crate::actuator::{CpuStand, Scalable};
 use crate::clock::now_ms;
 use crate::platform::backoff::{self, Ended};
-use crate::platform::{Door, Exit, Handle, Launch, Measured, Platform, Unseen, replica_id};
+use crate::platform::{CpuState, Door, Exit, Handle, Launch, Measured, Platform, Unseen, replica_id};
 use crate::queue::Queue;
 use crate::store::{ReplicaRow, Store, StoreError};
 use crate::words::{chain, counted};
@@ -52,6 +52,8 @@ pub struct Replicas {
     sampled_at: i64,
     /// How long those that ended were there.
     past_ms: i64,
+    /// When their CPU was last to be changed.
+    resized_at: i64,
 }
 
 struct Replica {
@@ -69,15 +71,7 @@ struct Replica {
 
 impl Replica {
     fn new(row: ReplicaRow, handle: Handle, served: DropGuard) -> Self {
-        Self {
-            row,
-            handle,
-            _served: served,
-            draining_since: None,
-            idle_since: None,
-            ending: Arc::default(),
-            used: used::Meter::default(),
-        }
+        Self { row, handle, _served: served, draining_since: None, idle_since: None, ending: Arc::default(), used: used::Meter::default() }
     }
 
     fn ending(&self) -> bool {
@@ -94,6 +88,16 @@ impl Scalable for Replicas {
     fn want(&mut self, replicas: u32, drain_s: f64) {
         self.wanted = replicas;
         self.drain_ms = (drain_s * 1000.0) as i64;
+    }
+
+    fn cpu(&self) -> Option<CpuStand> {
+        let CpuState { millicores, refused } = self.platform.cpu(&self.job)?;
+        Some(CpuStand { millicores, settling: refused.is_none() && self.settling(), refused })
+    }
+
+    fn want_cpu(&mut self, millicores: u32) {
+        self.resized_at = now_ms();
+        self.platform.resize(&self.job, &self.params, millicores);
     }
 }
 
@@ -117,6 +121,7 @@ impl Replicas {
             going: None,
             sampled_at: now_ms(),
             past_ms: 0,
+            resized_at: now_ms(),
         }
     }
 

@@ -92,7 +92,9 @@ impl Source {
         let fails = reading.measured.as_ref().and_then(|measured| measured.fails.as_ref());
         let newest = reading.used.iter().map(|used| used.age_ms).min();
         match (fresh.is_empty(), newest, fails) {
-            (true, None, Some(why)) => Err(MonitorError { monitor, why: format!("no pod was measured yet. {}", why.trim_end_matches('.')) }),
+            (true, None, Some(why)) => {
+                Err(MonitorError { monitor, why: format!("no pod was measured yet. {}", why.trim_end_matches('.')) })
+            }
             (true, Some(age_ms), why) => {
                 let because = why.map_or_else(String::new, |why| format!(". {}", why.trim_end_matches('.')));
                 Err(MonitorError { monitor, why: format!("the newest reading is {} s old{because}", age_ms / 1000) })

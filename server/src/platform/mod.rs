@@ -85,6 +85,15 @@ pub trait Platform: Send + Sync {
         None
     }
 
+    /// Gives each replica of a job so much CPU from now on, in thousandths of a core; those that run are not restarted.
+    /// Whether it came to pass is told by `cpu`.
+    fn resize(&self, _job: &str, _params: &Value, _millicores: u32) {}
+
+    /// The CPU of each replica, where it can be changed; `None` also while there is no replica to tell it by.
+    fn cpu(&self, _job: &str) -> Option<CpuState> {
+        None
+    }
+
     /// TERM to its first process, which may finish what it is at; after half of `grace`, or when it is gone,
     /// TERM to the whole tree; KILL after `grace`. Returns when nothing of it is left.
     ///
@@ -156,6 +165,15 @@ pub struct Usage {
     pub processes: u32,
     /// How long ago this was read.
     pub age_ms: u64,
+}
+
+/// The CPU of a job's replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CpuState {
+    /// What each is to have, in thousandths of a core; what most have, where that was refused.
+    pub millicores: u32,
+    /// Why they cannot have what they were to, in whole sentences.
+    pub refused: Option<String>,
 }
 
 /// How CPU and memory are read.

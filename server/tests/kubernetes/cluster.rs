@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::config::Kubeconfig;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ use crate::support::Server;
 pub struct Cluster {
     pub client: Client,
     pub namespace: String,
+    pub kubeconfig: Kubeconfig,
     arguments: Vec<String>,
     image: String,
 }
@@ -28,8 +30,8 @@ impl Cluster {
     pub async fn new(name: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let file = setting("ASPERATHOS_TEST_KUBECONFIG");
-        let kubeconfig = kube::config::Kubeconfig::read_from(&file).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+        let kubeconfig = Kubeconfig::read_from(&file).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig.clone(), &Default::default()).await.unwrap();
         let client = Client::try_from(config).unwrap();
         let namespace = format!("{name}-{:08x}", rand::random::<u32>());
         let made: Namespace = parsed(json!({
@@ -38,7 +40,12 @@ impl Cluster {
         Api::all(client.clone()).create(&PostParams::default(), &made).await.unwrap();
         let listen = setting("ASPERATHOS_TEST_PODS_LISTEN");
         let arguments = ["--kubeconfig", &file, "--namespace", &namespace, "--pods-listen", &listen].map(str::to_owned).into();
-        Self { client, namespace, arguments, image: setting("ASPERATHOS_TEST_IMAGE") }
+        Self { client, namespace, kubeconfig, arguments, image: setting("ASPERATHOS_TEST_IMAGE") }
+    }
+
+    /// The address at which pods reach the server.
+    pub fn listen(&self) -> &str {
+        &self.arguments[5]
     }
 
     pub async fn server(&self) -> Server {

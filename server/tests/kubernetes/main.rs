@@ -6,7 +6,9 @@
 //! `start` of the cluster's parts. `cargo xtask test --cluster` brings one up and sets them.
 #![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
+mod account;
 mod cluster;
+mod cpu;
 mod outage;
 #[path = "../support/mod.rs"]
 mod support;

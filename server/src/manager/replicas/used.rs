@@ -10,6 +10,11 @@ const SHORTEST_MS: i64 = 500;
 /// Over how long a source that tells cores has measured, before the moment that it names.
 const WINDOW_MS: i64 = 15_000;
 
+/// Shortest time over which a share of a limit is told: a loop acts by it, and a second may be like no other.
+const SHARE_MS: i64 = 5000;
+/// After its CPU was changed, a replica's share of it is known before this; else its reading fails.
+const SETTLED_WITHIN_MS: i64 = 90_000;
+
 /// What a replica used, by its readings so far. Times are milliseconds since 1970.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
@@ -22,6 +27,8 @@ pub(super) struct Meter {
     measured_at: Option<i64>,
     /// What it may use, and since when that is seen.
     limit: Option<(f64, i64)>,
+    /// The first reading under that limit that the next share is reckoned from.
+    under: Option<(f64, i64)>,
     /// Which part of its limit it used, while that limit was what it is now.
     share: Option<f64>,
 }
@@ -33,29 +40,44 @@ impl Meter {
         self.memory_limit = usage.memory_limit;
         match (usage.cpu_limit, self.limit) {
             (Some(limit), Some((before, _))) if limit == before => {}
-            (limit, _) => (self.limit, self.share) = (limit.map(|limit| (limit, now)), None),
+            (limit, _) => (self.limit, self.under, self.share) = (limit.map(|limit| (limit, now)), None, None),
         }
-        let before = self.until.map(|(_, at)| at);
+        let before = self.until;
         // The same reading as before, or nearly: it says nothing new.
-        if before.is_some_and(|before| read_at - before < SHORTEST_MS) {
+        if before.is_some_and(|(_, before)| read_at - before < SHORTEST_MS) {
             return;
         }
-        let from = match (usage.cores, self.until) {
+        self.until = Some((usage.cpu_s, read_at));
+        match (usage.cores, before) {
             (Some(cores), _) => {
                 self.cores = cores;
-                Some(read_at - WINDOW_MS)
+                // What was used under another limit says nothing of this one.
+                self.share = self.limit.filter(|(_, since)| *since <= read_at - WINDOW_MS).map(|(limit, _)| cores / limit);
+            }
+            (None, None) => {
+                self.share_from(usage.cpu_s, read_at);
+                return;
             }
             (None, Some((used, before))) => {
-                self.cores = ((usage.cpu_s - used) * 1000.0 / (read_at - before) as f64).max(0.0);
-                Some(before)
+                self.cores = rate((used, before), (usage.cpu_s, read_at));
+                self.share_from(usage.cpu_s, read_at);
             }
-            (None, None) => None,
-        };
-        self.until = Some((usage.cpu_s, read_at));
-        let Some(from) = from else { return };
+        }
         self.measured_at = Some(read_at);
-        // What was used under another limit says nothing of this one.
-        self.share = self.limit.filter(|(limit, since)| 0.0 < *limit && *since <= from).map(|(limit, _)| self.cores / limit);
+    }
+
+    /// From the first reading under the limit that is in force to one long enough after.
+    fn share_from(&mut self, cpu_s: f64, read_at: i64) {
+        let Some((limit, since)) = self.limit.filter(|(limit, _)| 0.0 < *limit) else { return };
+        match self.under {
+            Some((used, from)) if SHARE_MS <= read_at - from => {
+                self.share = Some(rate((used, from), (cpu_s, read_at)) / limit);
+                self.under = Some((cpu_s, read_at));
+            }
+            Some(_) => {}
+            None if since <= read_at => self.under = Some((cpu_s, read_at)),
+            None => {}
+        }
     }
 
     fn told(&self, now: i64) -> Option<Used> {
@@ -68,6 +90,11 @@ impl Meter {
             age_ms,
         })
     }
+}
+
+/// CPU seconds a second, between two readings.
+fn rate((used, before): (f64, i64), (cpu_s, at): (f64, i64)) -> f64 {
+    ((cpu_s - used) * 1000.0 / (at - before) as f64).max(0.0)
 }
 
 impl Replicas {
@@ -104,6 +131,11 @@ impl Replicas {
         self.living.iter().filter_map(|one| one.used.told(now)).collect()
     }
 
+    /// What they use of the CPU that they have now is not known yet, and soon will be.
+    pub(super) fn settling(&self) -> bool {
+        self.living.iter().all(|one| one.used.share.is_none()) && now_ms() - self.resized_at < SETTLED_WITHIN_MS
+    }
+
     /// How long all replicas together were there, in hours.
     pub fn hours(&self) -> f64 {
         let now = now_ms();
@@ -136,16 +168,19 @@ mod tests {
     #[test]
     fn a_share_is_told_only_of_the_limit_under_which_it_was_used() {
         let mut meter = Meter::default();
+        let share = |meter: &Meter, now: i64| meter.told(now).and_then(|used| used.cpu_share);
         meter.read(&usage(0.0, 0.2, 0), 0);
         meter.read(&usage(0.4, 0.2, 0), 2000);
-        assert_eq!(meter.told(2000).unwrap().cpu_share, Some(1.0));
-        meter.read(&usage(0.4, 0.4, 1000), 3000);
-        assert_eq!(meter.told(3000).unwrap().cpu_share, None, "of the new limit nothing is known yet");
-        meter.read(&usage(0.9, 0.4, 0), 4000);
-        assert_eq!(meter.told(4000).unwrap().cpu_share, None, "half of this time the limit was another");
-        meter.read(&usage(1.5, 0.4, 0), 6000);
-        let used = meter.told(6000).unwrap();
-        assert!((used.cores - 0.3).abs() < 1e-9 && (used.cpu_share.unwrap() - 0.75).abs() < 1e-9);
+        assert_eq!(share(&meter, 2000), None, "two seconds may be like no others");
+        meter.read(&usage(1.0, 0.2, 0), 5000);
+        assert_eq!(share(&meter, 5000), Some(1.0));
+        meter.read(&usage(1.0, 0.4, 1000), 6000);
+        assert_eq!(share(&meter, 6000), None, "of the new limit nothing is known yet");
+        meter.read(&usage(1.5, 0.4, 0), 7000);
+        meter.read(&usage(2.1, 0.4, 0), 9000);
+        assert_eq!(share(&meter, 9000), None);
+        meter.read(&usage(3.3, 0.4, 0), 13_000);
+        assert!((share(&meter, 13_000).unwrap() - 0.75).abs() < 1e-9, "1.8 seconds in six, of 0.4");
     }
 
     #[test]

@@ -18,7 +18,10 @@ pub fn fit(fields: &Map<String, Value>, platform: &PluginSpec, problems: &mut Pr
     for (field, kind) in monitors.chain(actuators) {
         let Some(kind) = kind.and_then(Value::as_str).filter(|kind| kind.starts_with(OF_PODS)) else { continue };
         if platform.kind != PLATFORM {
-            problems.add(&field, format!("\"{kind}\" is for pods, and the platform of this job is {}: choose {PLATFORM} or leave it out", platform.kind));
+            problems.add(
+                &field,
+                format!("\"{kind}\" is for pods, and the platform of this job is {}: choose {PLATFORM} or leave it out", platform.kind),
+            );
         }
     }
 }

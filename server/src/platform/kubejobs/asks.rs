@@ -72,7 +72,8 @@ impl Asks {
             // Its template cannot change any more, and it leads to the Service of its first day.
             Some(known) => known,
             None => {
-                let service = self.cluster.ask(self.services.patch(&name, &apply, &Patch::Apply(template::service(&self.job, None)))).await?;
+                let service =
+                    self.cluster.ask(self.services.patch(&name, &apply, &Patch::Apply(template::service(&self.job, None)))).await?;
                 let host = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
                 self.cluster.ask(self.jobs.patch(&self.job, &apply, &Patch::Apply(template::job(params, &self.job, &host)))).await?
             }
@@ -80,7 +81,10 @@ impl Asks {
         let uid = made.metadata.uid.clone().unwrap_or_default();
         let (service, slice) = (template::service(&self.job, Some(&uid)), template::endpoints(&self.job, &uid, door));
         let (service, slice) = (Patch::Apply(service), Patch::Apply(slice));
-        tokio::try_join!(self.cluster.ask(self.services.patch(&name, &apply, &service)), self.cluster.ask(self.slices.patch(&name, &apply, &slice)))?;
+        tokio::try_join!(
+            self.cluster.ask(self.services.patch(&name, &apply, &service)),
+            self.cluster.ask(self.slices.patch(&name, &apply, &slice))
+        )?;
         Ok(Made { uid, parallelism: parallelism(&made) })
     }
 
@@ -100,7 +104,26 @@ impl Asks {
     pub async fn gate(&self, pod: &Seen, on: bool) -> Result<Option<Seen>, Trouble> {
         let status = if on { "True" } else { "False" };
         let patch = json!({ "metadata": { "uid": pod.uid }, "status": { "conditions": [{ "type": KEEP_GATE, "status": status }] } });
-        self.cluster.ask(self.pods.patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(patch))).await.map(|pod| Seen::of(&pod))
+        self.cluster
+            .ask(self.pods.patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(patch)))
+            .await
+            .map(|pod| Seen::of(&pod))
+    }
+
+    /// Gives a running pod other CPU, in thousandths of a core.
+    ///
+    /// # Errors
+    /// As `claim`; `Refused` also where the cluster has no such request.
+    pub async fn resize(&self, pod: &Seen, millicores: u32) -> Result<Option<Seen>, Trouble> {
+        let (how, patch) = (PatchParams::default(), Patch::Strategic(template::cpu(&pod.uid, millicores)));
+        let resized = self.pods.patch_subresource("resize", &pod.name, &how, &patch);
+        self.cluster.ask(resized).await.map(|pod| Seen::of(&pod)).map_err(|trouble| {
+            if trouble.kind != Kind::Gone || !trouble.words.contains("requested resource") {
+                return trouble;
+            }
+            let words = "This cluster cannot change the CPU of running pods; Kubernetes 1.33 and later can. They keep what they have.";
+            Trouble { kind: Kind::Refused, words: words.to_owned() }
+        })
     }
 
     /// Sets the parallelism; answers with what it is then. Whoever else set it is overruled, and that is logged.

@@ -50,6 +50,8 @@ pub enum Command {
     Adopt(u64),
     /// Everybody is adopted.
     Settled,
+    /// CPU for each pod, in thousandths of a core.
+    Resize(u32),
     End {
         replica: u64,
         grace: Duration,
@@ -92,6 +94,8 @@ pub struct Task {
     raised_at: i64,
     /// Since when the watch of the pods is cut, and why.
     blind: Option<(Instant, String)>,
+    /// What CPU pods of an earlier server were given is still to be read from them.
+    recalls_cpu: bool,
     /// Nothing is left to do, for ever.
     finished: bool,
 }
@@ -130,6 +134,7 @@ impl Task {
             not_made: None,
             raised_at: now_ms(),
             blind: None,
+            recalls_cpu: false,
             finished: false,
         }
     }
@@ -170,10 +175,12 @@ impl Task {
             Command::Adopt(replica) => {
                 self.finished = false;
                 self.state.members.entry(replica).or_insert_with(|| Member { adopted: true, ..Member::default() });
+                self.recalls_cpu = true;
                 // What the cluster went through meanwhile is not known.
                 self.state.unsure_until.get_or_insert(Instant::now() + UNSURE);
             }
             Command::Settled => self.state.settled = true,
+            Command::Resize(millicores) => (self.state.cpu, self.state.cpu_refused) = (Some(millicores), None),
             Command::End { replica, grace, done } => match self.state.members.get_mut(&replica) {
                 None => drop(done.send(())),
                 Some(member) => {

@@ -49,7 +49,10 @@ use self::{
     usage::Meter,
     watch::Watches,
 };
-use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, lock::lock, logs, replica_id};
+use super::{
+    CpuState, Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, lock::lock, logs,
+    replica_id,
+};
 use crate::queue::Queue;
 
 /// How much longer than its grace a pod may take to be gone.
@@ -237,6 +240,14 @@ impl Platform for Kubejobs {
         let of_job = self.board(job)?.unseen().map(|(since, why)| (since.elapsed().max(silent), why));
         let (age, why) = of_job.or_else(|| Some((silent, self.0.cluster.away()?)))?;
         Some(Unseen { age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX), why })
+    }
+
+    fn resize(&self, job: &str, params: &Value, millicores: u32) {
+        self.tell(job, params, Command::Resize(millicores));
+    }
+
+    fn cpu(&self, job: &str) -> Option<CpuState> {
+        self.board(job)?.cpu()
     }
 
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError> {

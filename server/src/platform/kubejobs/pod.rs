@@ -28,6 +28,8 @@ pub struct Seen {
     pub kept: bool,
     /// CPU that its worker may use now, in thousandths of a core; `None` without a limit.
     pub millicores: Option<u32>,
+    /// CPU that its worker was given last; it may take a while until it may use that.
+    pub given_millicores: Option<u32>,
     /// Memory that its worker may use; `None` without a limit.
     pub memory_bytes: Option<u64>,
     /// It was asked to go.
@@ -61,6 +63,7 @@ impl Seen {
             ready: holds(&status, "Ready"),
             kept: holds(&status, KEEP_GATE),
             millicores: limit(has, "cpu").and_then(millicores),
+            given_millicores: limit(asked, "cpu").and_then(millicores),
             memory_bytes: limit(has, "memory").and_then(amount).map(|bytes| bytes as u64),
             leaving: pod.metadata.deletion_timestamp.is_some(),
             ended: ended(&status, worker),
@@ -115,6 +118,14 @@ fn waits(status: &PodStatus) -> Option<String> {
     if let Some(scheduled) = condition(status, "PodScheduled").filter(|scheduled| scheduled.status == "False") {
         let message = scheduled.message.clone().unwrap_or_default();
         return Some(format!("No node can take a pod: {}. Ask for less, choose other nodes, or add some.", sentence(&message)));
+    }
+    if let Some(resize) = condition(status, "PodResizePending").filter(|resize| resize.status == "True") {
+        let said = sentence(resize.message.as_deref().unwrap_or_default());
+        let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+        return Some(match resize.reason.as_deref() {
+            Some("Infeasible") => format!("A pod can never have the CPU that it was given{said}. Bound the loop on CPU lower."),
+            _ => format!("A pod waits for more CPU than its node has free{said}. It gets it when there is room."),
+        });
     }
     let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
     containers.into_iter().find_map(|container| {

@@ -31,7 +31,7 @@ struct House {
 }
 
 fn params() -> Value {
-    json!({ "image": "a:1", "namespace": "batch" })
+    json!({ "image": "a:1", "namespace": "batch", "cpu": 0.2 })
 }
 
 fn platform(data: &TempDir, client: Client) -> Kubejobs {
@@ -325,4 +325,48 @@ async fn the_next_server_takes_over_who_lives_and_ends_who_is_nobodys() {
     house.platform.end(&handles[2], GRACE).await.unwrap();
     let gone = house.pods();
     assert!(gone.len() == 2 && house.parallelism() == Some(2), "{gone:?}");
+}
+
+/// What CPU the job's pods were given.
+fn given(house: &House) -> Vec<String> {
+    let pods = house.fake.names("pods").into_iter().filter_map(|name| house.fake.object(&format!("pods/{name}")));
+    pods.map(|pod| pod["spec"]["containers"][0]["resources"]["limits"]["cpu"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn pods_get_other_cpu_while_they_run_newer_ones_too_and_those_of_a_server_before() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    let before = house.pods();
+    assert_eq!(given(&house), ["200m", "200m"]);
+    assert_eq!(house.platform.cpu(JOB).unwrap().millicores, 200);
+    house.platform.resize(JOB, &params(), 350);
+    until("both have it", || given(&house) == ["350m", "350m"]).await;
+    assert_eq!(house.pods(), before, "nobody was restarted");
+    let third = house.start(3).await;
+    house.all_ready(&[third]).await;
+    until("the third has it too", || given(&house) == ["350m", "350m", "350m"]).await;
+    house.platform.resize(JOB, &params(), 100);
+    until("all have less", || given(&house) == ["100m", "100m", "100m"]).await;
+
+    let next = platform(&house.data, house.fake.client());
+    for handle in &handles {
+        next.door(&handle.replica, &house.queue, None).await.unwrap();
+        assert!(next.alive(handle, &params()));
+    }
+    until("the next server knows it", || next.cpu(JOB).is_some_and(|cpu| cpu.millicores == 100)).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_change_cpu_says_so_and_the_pods_keep_theirs() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    house.fake.mood(Mood::Old);
+    house.platform.resize(JOB, &params(), 350);
+    until("it is told", || house.platform.cpu(JOB).is_some_and(|cpu| cpu.refused.is_some())).await;
+    let cpu = house.platform.cpu(JOB).unwrap();
+    assert!(cpu.millicores == 200 && cpu.refused.unwrap().starts_with("This cluster cannot change the CPU of running pods"));
+    assert_eq!((house.platform.trouble(JOB), house.platform.unseen(JOB)), (None, None), "replicas come and go as before");
+    house.platform.end(&handles[0], GRACE).await.unwrap();
+    assert_eq!(given(&house), ["200m"]);
 }

@@ -22,9 +22,9 @@ use crate::platform::{Measured, Usage, lock::lock};
 const EVERY: Duration = Duration::from_secs(25);
 /// However many jobs there are, a place is not read more often.
 const OFTEN: Duration = Duration::from_secs(1);
-/// After pods came, or got other CPU, they are read so often, for a while: two readings tell a first rate.
+/// After pods came, or got other CPU, they are read so often, for a while: a few readings tell a first rate.
 const HURRIED: Duration = Duration::from_secs(2);
-const HURRY: Duration = Duration::from_secs(6);
+const HURRY: Duration = Duration::from_secs(12);
 /// The metrics API has nothing new before.
 const LAG: Duration = Duration::from_secs(10);
 /// A reading that is older says nothing.
@@ -156,6 +156,8 @@ impl Meter {
                 (state.failing, state.works) = (None, true);
                 if matches!(place, Place::Node(_)) {
                     state.refused = None;
+                    // On its way to the kubelet the API server has read the node from its store: both are there.
+                    self.cluster.spoke();
                 }
                 drop(state);
                 let now = Instant::now();
@@ -184,7 +186,8 @@ impl Meter {
             Kind::Gone => Trouble { kind: Kind::Gone, words: "The cluster has no metrics API. Install metrics-server.".to_owned() },
             _ => trouble,
         })?;
-        let unread = |error: serde_json::Error| Trouble { kind: Kind::Away, words: format!("The metrics API answers what it should not: {error}.") };
+        let unread =
+            |error: serde_json::Error| Trouble { kind: Kind::Away, words: format!("The metrics API answers what it should not: {error}.") };
         of_metrics_api(&text, now_ms()).map_err(unread)
     }
 

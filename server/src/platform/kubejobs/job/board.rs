@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use crate::platform::{Exit, lock::lock};
+use crate::platform::{CpuState, Exit, lock::lock};
 
 #[derive(Debug, Default)]
 pub struct Board {
@@ -19,6 +19,7 @@ pub struct Board {
     trouble: Mutex<Option<String>>,
     /// Since when what is known of the pods may be wrong, and why.
     unseen: Mutex<Option<(Instant, String)>>,
+    cpu: Mutex<Option<CpuState>>,
     /// There are pods of an earlier server, which this one has yet to find.
     adopting: AtomicBool,
     listed: AtomicBool,
@@ -76,6 +77,14 @@ impl Board {
         let searching = self.adopting.load(Ordering::Relaxed) && !self.listed.load(Ordering::Relaxed);
         let unlisted = || searching.then(|| (Instant::now(), "The pods are being looked for.".to_owned()));
         lock(&self.unseen).clone().or_else(unlisted)
+    }
+
+    pub fn set_cpu(&self, cpu: Option<CpuState>) {
+        *lock(&self.cpu) = cpu;
+    }
+
+    pub fn cpu(&self) -> Option<CpuState> {
+        lock(&self.cpu).clone()
     }
 
     pub fn set_spots(&self, spots: HashMap<String, Spot>) {

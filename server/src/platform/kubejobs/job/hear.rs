@@ -8,7 +8,7 @@ use std::{
 
 use super::{LAST_LINES, Task, board::Spot};
 use crate::platform::{
-    Exit,
+    CpuState, Exit,
     kubejobs::{
         cluster::{Kind, Trouble},
         follow::follow,
@@ -80,10 +80,21 @@ impl Task {
                 member.over.get_or_insert(how_ended(pod, member.ending.is_some()));
             }
         }
+        self.recall_cpu();
         self.follow_logs();
         let listens = self.tell_ends();
         self.show();
         listens
+    }
+
+    /// An earlier server may have given its pods other CPU than their template says: newer ones get the same.
+    fn recall_cpu(&mut self) {
+        if !self.recalls_cpu || !self.state.listed {
+            return;
+        }
+        self.recalls_cpu = false;
+        let template = (self.parts.params.cpu * 1000.0).round() as u32;
+        self.state.cpu = self.state.cpu.or_else(|| given(&self.state).filter(|given| 0 < template && *given != template));
     }
 
     fn tell_ends(&mut self) -> Option<Duration> {
@@ -155,6 +166,9 @@ impl Task {
         }
         self.parts.board.set_spots(spots);
         self.parts.board.set_trouble(self.trouble());
+        let wanted = self.state.cpu.filter(|_| self.state.cpu_refused.is_none());
+        let refused = self.state.cpu_refused.clone();
+        self.parts.board.set_cpu(wanted.or_else(|| given(&self.state)).map(|millicores| CpuState { millicores, refused }));
         self.parts.board.set_unseen(self.state.listed, self.unseen());
     }
 
@@ -187,6 +201,16 @@ impl Task {
             "Kubernetes has not made all pods yet. After a pod has failed it waits 10 s and more before it makes the next.".to_owned()
         })
     }
+}
+
+/// The CPU that most of the job's pods were given, in thousandths of a core; of two as frequent the larger.
+fn given(state: &State) -> Option<u32> {
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    let pods = state.members.values().filter_map(|member| state.pods.get(member.pod.as_ref()?));
+    for millicores in pods.filter(|pod| pod.lives()).filter_map(|pod| pod.given_millicores) {
+        *counts.entry(millicores).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(millicores, count)| (*count, *millicores)).map(|(millicores, _)| millicores)
 }
 
 /// Pods that bear the name of a replica are that replica; adopted replicas without one are gone.

@@ -46,6 +46,8 @@ impl Task {
                     }
                     pod.into_iter().for_each(|pod| self.see(pod));
                 }
+                // It is no trouble of the replicas: they have the CPU that they had.
+                Err(Trouble { kind: Kind::Refused, words }) if matches!(step, Step::Resize { .. }) => self.state.cpu_refused = Some(words),
                 // It went meanwhile, which the watch will tell.
                 Err(Trouble { kind: Kind::Gone | Kind::Conflict, words }) => {
                     outcome = outcome.and(Err(Trouble { kind: Kind::Gone, words }));
@@ -120,7 +122,9 @@ impl Task {
 
     async fn ask_pods(&self, asks: &Arc<Asks>, steps: Vec<Step>) -> Vec<(Step, Result<Option<Seen>, Trouble>)> {
         let questions = steps.into_iter().filter_map(|step| {
-            let (Step::Claim { uid, .. } | Step::Gate { uid, .. } | Step::Delete { uid, .. }) = &step else { return None };
+            let (Step::Claim { uid, .. } | Step::Gate { uid, .. } | Step::Resize { uid, .. } | Step::Delete { uid, .. }) = &step else {
+                return None;
+            };
             let pod = self.state.pods.get(uid)?.clone();
             let replica = if let Step::Claim { replica, .. } = &step { self.replica(*replica) } else { String::new() };
             let asks = Arc::clone(asks);
@@ -128,6 +132,7 @@ impl Task {
                 let answer = match &step {
                     Step::Claim { .. } => asks.claim(&pod, &replica).await,
                     Step::Gate { on, .. } => asks.gate(&pod, *on).await,
+                    Step::Resize { millicores, .. } => asks.resize(&pod, *millicores).await,
                     Step::Delete { grace_s, .. } => asks.delete(&pod, *grace_s).await,
                     Step::Ensure | Step::Scale { .. } | Step::Look => Ok(None),
                 };
