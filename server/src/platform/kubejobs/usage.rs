@@ -25,6 +25,8 @@ const OFTEN: Duration = Duration::from_secs(1);
 /// After pods came, or got other CPU, they are read so often, for a while: a few readings tell a first rate.
 const HURRIED: Duration = Duration::from_secs(2);
 const HURRY: Duration = Duration::from_secs(12);
+/// The metrics API knows a new pod only after this.
+const LATE_HURRY: Duration = Duration::from_secs(45);
 /// The metrics API has nothing new before.
 const LAG: Duration = Duration::from_secs(10);
 /// A reading that is older says nothing.
@@ -108,23 +110,24 @@ impl Meter {
             Some(if by_kubelets { Place::Node(node) } else { Place::Namespace(spot.namespace.clone()) })
         };
         let places: BTreeSet<Place> = spots.iter().filter_map(place).collect();
-        let hurried = self.hurried(job, spots);
+        let unchanged = self.unchanged(job, spots);
         for place in places {
-            if self.turn(&place, jobs, hurried) {
+            if self.turn(&place, jobs, unchanged) {
                 let meter = self.clone();
                 tokio::spawn(async move { meter.read(place).await });
             }
         }
     }
 
-    fn hurried(&self, job: &str, spots: Vec<Spot>) -> bool {
+    /// How long a job's pods and their CPU are what they are.
+    fn unchanged(&self, job: &str, spots: Vec<Spot>) -> Duration {
         let mut changed = lock(&self.shared.changed);
         let now = Instant::now();
         let (known, since) = changed.entry(job.to_owned()).or_insert_with(|| (Vec::new(), now));
         if *known != spots {
             (*known, *since) = (spots, now);
         }
-        since.elapsed() < HURRY
+        since.elapsed()
     }
 
     /// Forgets a job that is over.
@@ -132,12 +135,17 @@ impl Meter {
         lock(&self.shared.changed).remove(job);
     }
 
-    fn turn(&self, place: &Place, jobs: usize, hurried: bool) -> bool {
+    fn turn(&self, place: &Place, jobs: usize, unchanged: Duration) -> bool {
         let mut asked = lock(&self.shared.asked);
         asked.retain(|_, at| at.elapsed() < STALE);
         let places = asked.len() + usize::from(!asked.contains_key(place));
-        let pause = if hurried { HURRIED } else { pause(places, jobs) };
-        let pause = if matches!(place, Place::Namespace(_)) { pause.max(LAG) } else { pause };
+        let calm = pause(places, jobs);
+        let pause = match place {
+            Place::Node(_) if unchanged < HURRY => HURRIED,
+            Place::Namespace(_) if unchanged < LATE_HURRY => LAG,
+            Place::Node(_) => calm,
+            Place::Namespace(_) => calm.max(LAG),
+        };
         if asked.get(place).is_some_and(|at| at.elapsed() < pause) {
             return false;
         }
