@@ -58,6 +58,8 @@ fn bad() -> Vec<(Value, &'static str)> {
         (with("/platform/kind", json!("mainframe")), "platform.kind"),
         (with("/platform/kind", json!(3)), "platform.kind"),
         (with("/platform/extra", json!(3)), "platform.extra"),
+        (with("/monitors/1/kind", json!("k8s_cpu")), "monitors.1.kind"),
+        (with("/loops/0/actuator/kind", json!("k8s_cpu")), "loops.0.actuator.kind"),
         (with("/platform/params", json!([])), "platform.params"),
         (with("/platform/params/command", json!("REMOVE")), "platform.params.command"),
         (with("/platform/params/command", json!([])), "platform.params.command"),

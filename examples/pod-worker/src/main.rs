@@ -1,6 +1,7 @@
 //! A worker for container images: takes items over the Redis protocol and does as they say, one after another.
 //!
-//! An item is `VERB:ARGUMENT:NAME`: `sleep:0.5:a` waits, `spin:0.5:b` keeps a core busy, `exit:3:c` ends the worker.
+//! An item is `VERB:ARGUMENT:NAME`: `sleep:0.5:a` waits, `spin:0.5:b` keeps a core busy, `load:0.3:c` uses three tenths
+//! of a core for a second, or what it is given, `exit:3:d` ends the worker.
 //! When it is asked to end (TERM), it finishes its item first.
 
 use std::{
@@ -51,6 +52,7 @@ fn work(address: &str) -> io::Result<ExitCode> {
         let (verb, argument) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         match verb {
             "spin" => spin(seconds(argument)),
+            "load" => load(argument.parse().unwrap_or(0.0))?,
             "exit" => return Ok(ExitCode::from(argument.parse::<u8>().unwrap_or(1))),
             _ => thread::sleep(seconds(argument)),
         }
@@ -71,6 +73,26 @@ fn spin(long: Duration) {
     while begun.elapsed() < long {
         std::hint::spin_loop();
     }
+}
+
+/// A second in which so many cores are used in the mean, as far as there is so much CPU.
+fn load(cores: f64) -> io::Result<()> {
+    let (begun, before) = (Instant::now(), on_cpu()?);
+    while begun.elapsed() < Duration::from_secs(1) {
+        if (on_cpu()? - before).as_secs_f64() < cores * begun.elapsed().as_secs_f64() {
+            spin(Duration::from_millis(1));
+        } else {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    Ok(())
+}
+
+/// How long this thread was on a CPU so far.
+fn on_cpu() -> io::Result<Duration> {
+    let text = std::fs::read_to_string("/proc/self/schedstat")?;
+    let nanoseconds = text.split(' ').next().and_then(|number| number.parse().ok());
+    nanoseconds.map(Duration::from_nanos).ok_or_else(|| io::Error::other("the kernel does not tell how long it was on a CPU"))
 }
 
 /// A line of the worker's log. Nobody may be reading it.

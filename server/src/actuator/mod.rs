@@ -1,7 +1,9 @@
 //! Actuators: each makes a wanted allocation true. One file and one line an actuator.
 
+pub mod k8s_cpu;
 pub mod local_replicas;
 
+use control::job::Bounds;
 use control::plugin::{FieldError, KindInfo, Plugin, PluginSpec, describe, parse};
 use serde_json::Value;
 
@@ -11,6 +13,34 @@ use crate::monitor::unknown;
 pub trait Scalable: Send {
     /// How many replicas there shall be; those above are drained for at most `drain_s` seconds each.
     fn want(&mut self, replicas: u32, drain_s: f64);
+
+    /// The CPU of each replica, where the platform can change it while they run.
+    fn cpu(&self) -> Option<CpuStand> {
+        None
+    }
+
+    /// How much CPU each replica shall have, in thousandths of a core, without a restart. Refusals come later, in `cpu`.
+    fn want_cpu(&mut self, _millicores: u32) {}
+}
+
+/// The CPU of a job's replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CpuStand {
+    /// What each is to have, in thousandths of a core; what they have, where that was refused.
+    pub millicores: u32,
+    /// What they use of it is not measured yet: a decision now would be by what was before.
+    pub settling: bool,
+    /// Why the cluster did not do it, in whole sentences.
+    pub refused: Option<String>,
+}
+
+/// What an actuator moves, where that is not the number of replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub allocation: u32,
+    pub bounds: Bounds,
+    /// Its last move is not to be seen yet.
+    pub settling: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +53,19 @@ pub struct ActuatorError {
 /// A ready actuator. Answers with what it set.
 pub trait Actuator: Send {
     fn move_to(&mut self, to: u32, job: &mut dyn Scalable) -> Result<u32, ActuatorError>;
+
+    /// What it moves and where that stands. `None`: the number of replicas.
+    ///
+    /// # Errors
+    /// When it cannot move anything now, in words.
+    fn stand(&self, _job: &dyn Scalable) -> Result<Option<Standing>, ActuatorError> {
+        Ok(None)
+    }
+
+    /// A sentence of a law, which speaks of replicas, in what this one moves.
+    fn say(&self, text: String) -> String {
+        text
+    }
 }
 
 /// An actuator as a plugin: from checked parameters to a ready one.
@@ -46,7 +89,7 @@ const fn entry<A: ActuatorPlugin>() -> Entry {
 
 /// All actuators, one line each.
 pub fn catalog() -> &'static [Entry] {
-    static ALL: &[Entry] = &[entry::<local_replicas::LocalReplicas>()];
+    static ALL: &[Entry] = &[entry::<local_replicas::LocalReplicas>(), entry::<k8s_cpu::K8sCpu>()];
     ALL
 }
 

@@ -1,18 +1,22 @@
 //! Runs a job's control loops: which is due, what it sees, how the wishes of several are joined.
 //! Decisions are made in `control::control_loop` alone; here they are carried to and fro.
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use control::control_loop::{ControlLoop, Effect, Input};
 use control::decision::Decision;
 use control::job::LoopSpec;
 use control::join::{Join, join};
 use control::live::{Foretold, LoopView, Mark, MarkKind};
-use control::observation::{Completion, Observation};
-use control::plugin::{FieldError, PluginSpec};
+use control::observation::{Completion, Items, Observation};
+use control::plugin::{FieldError, Plugin as _, PluginSpec};
 use serde_json::Value;
 
-use crate::actuator::{self, Actuator, Scalable};
+use crate::actuator::k8s_cpu::K8sCpu;
+use crate::actuator::{self, Actuator, Scalable, Standing};
 use crate::recorder::{Recorder, Stand};
 
 /// All loops of one job.
@@ -28,6 +32,8 @@ struct Running {
     revision: u32,
     /// When it decides next, ms since the job's start.
     due_ms: u64,
+    /// It had nothing to see when it was activated last.
+    blind: bool,
     /// Its newest wish after the guards, for the join.
     wish: Option<u32>,
     /// Items done since its last activation.
@@ -73,6 +79,8 @@ pub struct Moment<'a> {
     pub seen: Observation,
     pub metrics: &'a BTreeMap<String, f64>,
     pub blind: Option<&'a str>,
+    /// Why nothing can be decided, when the replicas cannot be seen: all loops are blind then.
+    pub unseen: Option<&'a str>,
     /// How many replicas are wanted now.
     pub wanted: u32,
 }
@@ -99,6 +107,7 @@ impl Loops {
                 actuator,
                 revision,
                 due_ms: 0,
+                blind: false,
                 wish: None,
                 completions: Vec::new(),
                 late: false,
@@ -127,17 +136,31 @@ impl Loops {
         let mut moving = Vec::new();
         for (place, one) in self.running.iter_mut().enumerate() {
             one.completions.extend_from_slice(&moment.seen.completions);
-            if at_ms < one.due_ms {
+            let stand = one.actuator.stand(job);
+            // Where its last move is not measured yet, what is seen is of the time before.
+            if matches!(stand, Ok(Some(Standing { settling: true, .. }))) && moment.unseen.is_none() {
                 continue;
             }
+            let value = moment.metrics.get(&one.spec.metric).filter(|_| moment.unseen.is_none() && stand.is_ok());
+            // Who was blind looks as soon as there is something to see, and not at the end of a long interval.
+            let sees_again = one.blind && value.is_some();
+            if at_ms < one.due_ms && !sees_again {
+                continue;
+            }
+            one.blind = value.is_none();
             (one.foretold, one.informed) = (None, moment.seen.informed());
             one.due_ms = at_ms + (one.spec.interval_s * 1000.0) as u64;
-            let input = match moment.metrics.get(&one.spec.metric) {
-                Some(value) => {
+            let input = match (value, stand) {
+                (Some(value), Ok(stand)) => {
                     let completions = std::mem::take(&mut one.completions);
-                    Input::Seen(Observation { value: Some(*value), completions, ..moment.seen.clone() })
+                    let seen = stand.map_or_else(|| moment.seen.clone(), |stand| seen_from(stand, &moment.seen));
+                    Input::Seen(Observation { value: Some(*value), completions, ..seen })
                 }
-                None => Input::Blind { at_ms, why: moment.blind.unwrap_or("its metric is not published").to_owned() },
+                (_, stand) => {
+                    let cannot = stand.err().map(|error| error.to_string());
+                    let why = moment.unseen.or(cannot.as_deref()).or(moment.blind).unwrap_or("its metric is not published");
+                    Input::Blind { at_ms, why: why.to_owned() }
+                }
             };
             if one.tell(input, moment.wall_ms, &mut outcome) {
                 moving.push(place);
@@ -152,9 +175,7 @@ impl Loops {
 
     fn move_joined(&mut self, moving: &[usize], moment: &Moment<'_>, job: &mut dyn Scalable, outcome: &mut Outcome) {
         let at_ms = moment.seen.at_ms;
-        let mut kinds: Vec<String> = moving.iter().map(|place| self.running[*place].spec.actuator.kind.clone()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
+        let kinds: BTreeSet<String> = moving.iter().map(|place| self.running[*place].spec.actuator.kind.clone()).collect();
         for kind in kinds {
             let wishes: Vec<(String, u32)> = self
                 .running
@@ -163,12 +184,18 @@ impl Loops {
                 .filter_map(|one| Some((one.spec.name.clone(), one.wish?)))
                 .collect();
             let Some((to, winner)) = join(&wishes, Join::Max) else { continue };
+            let mut now = moment.wanted;
             let moved = match self.running.iter_mut().find(|one| one.spec.name == winner) {
-                Some(one) if to != moment.wanted => one.actuator.move_to(to, job),
-                _ => Ok(to),
+                Some(one) => {
+                    if let Ok(Some(stand)) = one.actuator.stand(job) {
+                        now = stand.allocation;
+                    }
+                    if to == now { Ok(to) } else { one.actuator.move_to(to, job) }
+                }
+                None => Ok(to),
             };
             // A wish that another loop outvoted, or that was refused, is a line on the chart and no decision.
-            let came_true = moved.as_ref().ok().copied().filter(|to| *to != moment.wanted);
+            let came_true = moved.as_ref().ok().copied().filter(|to| *to != now);
             outcome.marks.retain(|mark| {
                 let ours = mark.loop_name.as_ref().is_some_and(|name| wishes.iter().any(|(wisher, _)| wisher == name));
                 !ours || mark.decision.as_ref().is_none_or(|decision| came_true == Some(decision.to))
@@ -181,6 +208,18 @@ impl Loops {
                 one.tell(input, moment.wall_ms, outcome);
             }
         }
+    }
+}
+
+/// A moment as a loop sees it that moves something else than the number of replicas: it is bound by no number of items.
+fn seen_from(stand: Standing, seen: &Observation) -> Observation {
+    Observation {
+        allocation: Some(stand.allocation),
+        bounds: stand.bounds,
+        replicas: Vec::new(),
+        in_flight: Vec::new(),
+        items: Items { open: true, ..seen.items },
+        ..seen.clone()
     }
 }
 
@@ -213,14 +252,16 @@ impl Running {
         moves
     }
 
-    fn record(&mut self, decision: Decision, wall_ms: i64, outcome: &mut Outcome) {
+    fn record(&mut self, mut decision: Decision, wall_ms: i64, outcome: &mut Outcome) {
+        decision.why = self.actuator.say(decision.why);
         let was_late = std::mem::replace(&mut self.late, decision.forecast.is_some_and(|forecast| forecast.earliest_ms.is_some()));
         // With a move the move's own mark says it.
         if self.late && !was_late && decision.from == decision.to {
             outcome.marks.push(self.mark(wall_ms, MarkKind::Failure, decision.why.clone(), None));
         }
         let name = &self.spec.name;
-        if decision.wanted.is_finite() {
+        // Lines of replicas, in the chart of replicas.
+        if decision.wanted.is_finite() && self.spec.actuator.kind != K8sCpu::KIND {
             outcome.samples.push((format!("wish.{name}"), decision.wanted));
         }
         if let Some(forecast) = decision.forecast.filter(|_| self.informed) {

@@ -72,6 +72,8 @@ pub struct Task {
     /// The server stops: the job is left as it is.
     released: bool,
     blind: bool,
+    /// Since when replicas cannot be seen, and whether that was told.
+    unseen_since: Option<(i64, bool)>,
     /// Service times seen at the tick before, so that each is told to the loops once.
     told_services: u64,
     /// What earlier jobs with this program taught.
@@ -308,6 +310,6 @@ impl Task {
 
 /// How long a replica may finish its item, as the job's actuator says.
 fn drain_s(row: &JobRow) -> f64 {
-    let spec = row.spec.loops.first().map(|spec| &spec.actuator.params);
-    spec.and_then(|params| params.get("drain_s")).and_then(serde_json::Value::as_f64).unwrap_or(DRAIN_S)
+    let said = row.spec.loops.iter().find_map(|spec| spec.actuator.params.get("drain_s")?.as_f64());
+    said.unwrap_or(DRAIN_S)
 }

@@ -4,6 +4,7 @@ mod drain;
 mod recover;
 #[cfg(test)]
 mod tests;
+mod used;
 mod view;
 
 use std::collections::VecDeque;
@@ -11,14 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use app::ui::words::duration;
 use control::live::{Mark, MarkKind, ReplicaState, ReplicaView};
 use serde_json::Value;
 use tokio_util::sync::DropGuard;
 
-use crate::actuator::Scalable;
+use crate::actuator::{CpuStand, Scalable};
 use crate::clock::now_ms;
 use crate::platform::backoff::{self, Ended};
-use crate::platform::{Door, Exit, Handle, Launch, Platform, replica_id};
+use crate::platform::{CpuState, Door, Exit, Handle, Launch, Measured, Platform, Unseen, replica_id};
 use crate::queue::Queue;
 use crate::store::{ReplicaRow, Store, StoreError};
 use crate::words::{chain, counted};
@@ -48,6 +50,10 @@ pub struct Replicas {
     /// Who was chosen to go, and why, since it was last asked.
     going: Option<String>,
     sampled_at: i64,
+    /// How long those that ended were there.
+    past_ms: i64,
+    /// When their CPU was last to be changed.
+    resized_at: i64,
 }
 
 struct Replica {
@@ -60,25 +66,12 @@ struct Replica {
     idle_since: Option<i64>,
     /// The platform is ending it now. Taken back when that failed.
     ending: Arc<AtomicBool>,
-    /// CPU seconds used until a moment, as it was read last.
-    used: Option<(f64, i64)>,
-    cpu: f64,
-    memory_bytes: u64,
+    used: used::Meter,
 }
 
 impl Replica {
     fn new(row: ReplicaRow, handle: Handle, served: DropGuard) -> Self {
-        Self {
-            row,
-            handle,
-            _served: served,
-            draining_since: None,
-            idle_since: None,
-            ending: Arc::default(),
-            used: None,
-            cpu: 0.0,
-            memory_bytes: 0,
-        }
+        Self { row, handle, _served: served, draining_since: None, idle_since: None, ending: Arc::default(), used: used::Meter::default() }
     }
 
     fn ending(&self) -> bool {
@@ -95,6 +88,16 @@ impl Scalable for Replicas {
     fn want(&mut self, replicas: u32, drain_s: f64) {
         self.wanted = replicas;
         self.drain_ms = (drain_s * 1000.0) as i64;
+    }
+
+    fn cpu(&self) -> Option<CpuStand> {
+        let CpuState { millicores, refused } = self.platform.cpu(&self.job)?;
+        Some(CpuStand { millicores, settling: refused.is_none() && self.settling(), refused })
+    }
+
+    fn want_cpu(&mut self, millicores: u32) {
+        self.resized_at = now_ms();
+        self.platform.resize(&self.job, &self.params, millicores);
     }
 }
 
@@ -117,6 +120,8 @@ impl Replicas {
             marks: Vec::new(),
             going: None,
             sampled_at: now_ms(),
+            past_ms: 0,
+            resized_at: now_ms(),
         }
     }
 
@@ -196,6 +201,7 @@ impl Replicas {
         "ended".clone_into(&mut row.state);
         row.ended_at = Some(now_ms());
         row.ended = Some(words);
+        self.past_ms += lived_ms(&row);
         self.store.put_replica(&row).await?;
         self.show_ended(&row);
         Ok(row)
@@ -267,7 +273,18 @@ impl Replicas {
     /// What keeps new replicas from starting, in words, when something does.
     pub fn trouble(&self) -> Option<String> {
         let crashing = || backoff::after(&self.exits).filter(|pause| now_ms() < pause.until_ms).map(|pause| pause.why);
-        self.platform.trouble(&self.job).or_else(crashing)
+        let unseen = self.unseen().map(|unseen| format!("{} Loops hold: {}.", unseen.why, old(&unseen)));
+        unseen.or_else(|| self.platform.trouble(&self.job)).or_else(crashing)
+    }
+
+    /// How their CPU and memory are read, where that is worth telling.
+    pub fn measured(&self) -> Option<Measured> {
+        self.platform.measured()
+    }
+
+    /// The replicas cannot be seen: nobody decides about them.
+    pub fn unseen(&self) -> Option<Unseen> {
+        self.platform.unseen(&self.job)
     }
 
     async fn start_one(&mut self, now: i64) -> Result<Result<(), String>, StoreError> {
@@ -341,6 +358,16 @@ impl Replicas {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// How long a replica that ended was there.
+fn lived_ms(row: &ReplicaRow) -> i64 {
+    row.ended_at.map_or(0, |ended_at| (ended_at - row.started_at).max(0))
+}
+
+/// `what is known of the replicas is 12 s old`.
+pub fn old(unseen: &Unseen) -> String {
+    format!("what is known of the replicas is {} old", duration(unseen.age_ms as f64 / 1000.0))
 }
 
 /// The part of a replica's id that people read.

@@ -1,5 +1,6 @@
 //! A submission, parsed and checked whole before anything is created: every problem, each by its field.
 
+mod pods;
 mod sections;
 
 use std::collections::BTreeSet;
@@ -91,6 +92,9 @@ pub fn parse(body: &Value, cluster: &ClusterSettings) -> Result<JobSpec, Vec<Fie
     let workload = workload(fields.get("workload"), &mut problems);
     let monitors = monitors(fields.get("monitors"), &mut problems);
     let loops = loops(fields.get("loops"), &monitors, &mut problems);
+    if let Some(platform) = &platform {
+        pods::fit(fields, platform, &mut problems);
+    }
 
     match (head, objective, replicas, queue, platform, workload) {
         (Some(head), Some(objective), Some(replicas), Some(queue), Some(platform), Some(workload)) if problems.0.is_empty() => {

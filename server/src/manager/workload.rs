@@ -126,38 +126,47 @@ pub async fn load(workload: &Workload, uploads: &Path, queue: &Queue) -> Result<
     Ok(())
 }
 
-/// Only status 200 carries items; an error page never becomes a workload.
-async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
-    let fail = |why: String| WorkloadError::Fetch { url: url.to_owned(), why };
-    let parsed = reqwest::Url::parse(url.trim()).map_err(|error| fail(error.to_string()))?;
+/// GET of a URL as a user gave it, from no address that this server does not fetch from. Only status 200 is an answer.
+///
+/// # Errors
+/// Why there is none, in words.
+pub async fn get(url: &str, within: Duration) -> Result<reqwest::Response, String> {
+    let parsed = reqwest::Url::parse(url.trim()).map_err(|error| error.to_string())?;
     let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = parsed.port_or_known_default().unwrap_or(80);
     // Resolved once and pinned, so that a name cannot turn into another address after the check.
     let name = host.clone();
     let addresses: Vec<_> = tokio::task::spawn_blocking(move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))
         .await
-        .map_err(|error| fail(error.to_string()))?
-        .map_err(|error| fail(format!("its host cannot be found ({error})")))?;
+        .map_err(|error| error.to_string())?
+        .map_err(|error| format!("its host cannot be found ({error})"))?;
     if let Some(address) = addresses.iter().find(|address| forbidden(address.ip())) {
-        return Err(fail(format!("it leads to {}, which this server does not fetch from", address.ip())));
+        return Err(format!("it leads to {}, which this server does not fetch from", address.ip()));
     }
     let client = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(10))
-        .timeout(FETCH_TIME)
+        .timeout(within)
         .redirect(reqwest::redirect::Policy::none())
         .resolve_to_addrs(&host, &addresses)
         .no_proxy()
         .build()
-        .map_err(|error| fail(error.to_string()))?;
-    let response = client.get(parsed).send().await.map_err(|error| fail(unanswered(&error)))?;
+        .map_err(|error| error.to_string())?;
+    let response = client.get(parsed).send().await.map_err(|error| unanswered(&error))?;
     let status = response.status();
     if status.is_redirection() {
         let to = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or("another address");
-        return Err(fail(format!("it answered {status} and leads to {to}; redirects are not followed, so give that address")));
+        return Err(format!("it answered {status} and leads to {to}; redirects are not followed, so give that address"));
     }
     if status != reqwest::StatusCode::OK {
-        return Err(fail(format!("it answered {status} instead of 200")));
+        return Err(format!("it answered {status} instead of 200"));
     }
+    Ok(response)
+}
+
+/// An error page never becomes a workload.
+async fn fetch(url: &str, queue: &Queue) -> Result<(), WorkloadError> {
+    let fail = |why: String| WorkloadError::Fetch { url: url.to_owned(), why };
+    let response = get(url, FETCH_TIME).await.map_err(fail)?;
     let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if PAGES.iter().any(|page| kind.trim_start().to_ascii_lowercase().starts_with(page)) {
         return Err(fail(format!("it answered with a web page ({kind}) instead of a list of items, one a line")));

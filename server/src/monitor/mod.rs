@@ -1,12 +1,17 @@
 //! Monitors: each reads one source once a tick and publishes named metrics. One file and one line a monitor.
 
+pub mod cost;
 pub mod cpu;
+pub mod k8s_cpu;
+pub mod k8s_memory;
 pub mod progress;
 
 use async_trait::async_trait;
 use control::observation::Items;
 use control::plugin::{FieldError, KindInfo, Plugin, PluginSpec, describe, parse};
 use serde_json::Value;
+
+use crate::platform::Measured;
 
 /// What the job looks like at one tick; monitors derive their metrics from it.
 #[derive(Debug, Clone)]
@@ -20,6 +25,32 @@ pub struct Reading {
     pub cpu: Vec<f64>,
     /// Resident bytes of all replicas.
     pub memory_bytes: u64,
+    /// Of each replica that was measured, with the age of the reading.
+    pub used: Vec<Used>,
+    /// How that is read, where the platform tells.
+    pub measured: Option<Measured>,
+    /// Replicas that are there now, whatever they do.
+    pub replicas: u32,
+    /// How long all replicas of the job together were there so far, in hours.
+    pub replica_hours: f64,
+}
+
+/// What one replica used when it was measured last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Used {
+    pub cores: f64,
+    /// Part of the CPU that it may use; `None` without a limit, or while it is too new.
+    pub cpu_share: Option<f64>,
+    pub memory_bytes: u64,
+    /// Part of the memory above which it is killed; `None` without a limit.
+    pub memory_share: Option<f64>,
+    pub age_ms: u64,
+}
+
+/// The mean of what some replicas say, and of none that say nothing.
+pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (count, sum) = values.fold((0_u32, 0.0), |(count, sum), value| (count + 1, sum + value));
+    (0 < count).then(|| sum / f64::from(count))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +64,11 @@ pub struct MonitorError {
 #[async_trait]
 pub trait Monitor: Send {
     async fn read(&mut self, reading: &Reading) -> Result<Vec<(String, f64)>, MonitorError>;
+
+    /// What people should know of its source, once: a sentence that was not told before.
+    fn note(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// A monitor as a plugin: from checked parameters to a running one.
@@ -59,7 +95,13 @@ const fn entry<M: MonitorPlugin>() -> Entry {
 
 /// All monitors, one line each.
 pub fn catalog() -> &'static [Entry] {
-    static ALL: &[Entry] = &[entry::<progress::Progress>(), entry::<cpu::Cpu>()];
+    static ALL: &[Entry] = &[
+        entry::<progress::Progress>(),
+        entry::<cpu::Cpu>(),
+        entry::<k8s_cpu::K8sCpu>(),
+        entry::<k8s_memory::K8sMemory>(),
+        entry::<cost::Cost>(),
+    ];
     ALL
 }
 

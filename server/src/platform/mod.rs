@@ -70,8 +70,27 @@ pub trait Platform: Send + Sync {
     /// `None` where nothing could be read yet.
     fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>>;
 
+    /// How `usage` is read, where that is worth telling and known.
+    fn measured(&self) -> Option<Measured> {
+        None
+    }
+
     /// What keeps replicas of a job from starting or ending, in one sentence that says what to do.
     fn trouble(&self, _job: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether what is known of a job's replicas is old and cannot be read anew now. Nobody decides by it then.
+    fn unseen(&self, _job: &str) -> Option<Unseen> {
+        None
+    }
+
+    /// Gives each replica of a job so much CPU from now on, in thousandths of a core; those that run are not restarted.
+    /// Whether it came to pass is told by `cpu`.
+    fn resize(&self, _job: &str, _params: &Value, _millicores: u32) {}
+
+    /// The CPU of each replica, where it can be changed; `None` also while there is no replica to tell it by.
+    fn cpu(&self, _job: &str) -> Option<CpuState> {
         None
     }
 
@@ -133,13 +152,46 @@ pub struct Door {
 /// What the whole of a replica takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// CPU seconds used so far. Never falls while this server lives.
+    /// CPU seconds used so far. Never falls while this server lives. 0 where `cores` is told.
     pub cpu_s: f64,
+    /// Cores in the mean of the last seconds, from a source that tells no seconds.
+    pub cores: Option<f64>,
+    /// Cores that it may use, where there is a limit.
+    pub cpu_limit: Option<f64>,
     /// Resident now; memory shared between its processes counts in each.
     pub memory_bytes: u64,
+    /// Bytes above which it is killed, where there is a limit.
+    pub memory_limit: Option<u64>,
     pub processes: u32,
     /// How long ago this was read.
     pub age_ms: u64,
+}
+
+/// The CPU of a job's replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CpuState {
+    /// What each is to have, in thousandths of a core; what most have, where that was refused.
+    pub millicores: u32,
+    /// Why they cannot have what they were to, in whole sentences.
+    pub refused: Option<String>,
+}
+
+/// How CPU and memory are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// From where and how old, as the end of a sentence, and more sentences where that needs a reason.
+    pub how: String,
+    /// Why nothing can be read now, in whole sentences.
+    pub fails: Option<String>,
+}
+
+/// Replicas that cannot be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// How old what is known of them is.
+    pub age_ms: u64,
+    /// Whole sentences: what is the matter.
+    pub why: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -168,6 +168,7 @@ impl Task {
             left: false,
             released: false,
             blind: false,
+            unseen_since: None,
             told_services,
             history,
             at_half: AtHalf::default(),

@@ -3,21 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use app::ui::words::duration;
 use control::job::Phase;
 use control::live::{JobSummary, Mark, MarkKind};
 use control::observation::{Completion, Hints, Items, Metric, Observation};
+use control::plugin::Plugin as _;
 
 use app::backend::JobCommand;
 
 use super::{JobError, Task};
+use crate::actuator::k8s_cpu::K8sCpu;
 use crate::clock::now_ms;
 use crate::controller::{Moment, Outcome};
+use crate::manager::replicas::old;
 use crate::manager::{mark, summary};
 use crate::monitor::Reading;
 use crate::store::Tick;
 
 /// A monitor that takes longer is treated as failed for this tick.
 const MONITOR_TIME: Duration = Duration::from_millis(800);
+/// Replicas that cannot be seen for a shorter time are no mark: a watch was cut and is there again.
+const WORTH_A_MARK_MS: i64 = 2000;
 
 impl Task {
     /// One second of the job: read, decide, store.
@@ -29,6 +35,7 @@ impl Task {
         let items = self.queue.counts();
         self.replicas.sample();
         let (metrics, blind) = self.read(at_ms, deadline_ms).await;
+        let unseen = self.unseen(now);
 
         let mut outcome = Outcome::default();
         let mut loops = None;
@@ -39,7 +46,14 @@ impl Task {
         }
         if self.row.phase == Phase::Running && self.leaving.is_none() && items.left() > 0 {
             let seen = self.observe(now, (at_ms, deadline_ms), items, &metrics);
-            let moment = Moment { wall_ms: now, seen, metrics: &metrics, blind: blind.as_deref(), wanted: self.replicas.wanted() };
+            let moment = Moment {
+                wall_ms: now,
+                seen,
+                metrics: &metrics,
+                blind: blind.as_deref(),
+                unseen: unseen.as_deref(),
+                wanted: self.replicas.wanted(),
+            };
             outcome.join(self.loops.activate(&moment, &mut self.replicas));
             self.at_half.look(at_ms, items.done, items.total, &outcome);
             self.replicas.reconcile().await?;
@@ -56,10 +70,32 @@ impl Task {
     /// A decision for fewer says who was chosen to go.
     fn say_who_goes(&mut self, decided: &mut [Mark]) {
         let Some(said) = self.replicas.take_going() else { return };
-        match decided.iter_mut().rev().find(|mark| mark.kind == MarkKind::Fewer) {
+        // Less CPU is a decision of fewer too, and lets nobody go.
+        let lets_go = |mark: &Mark| {
+            let spec = self.row.spec.loops.iter().find(|spec| mark.loop_name.as_ref() == Some(&spec.name));
+            mark.kind == MarkKind::Fewer && spec.is_none_or(|spec| spec.actuator.kind != K8sCpu::KIND)
+        };
+        match decided.iter_mut().rev().find(|mark| lets_go(mark)) {
             Some(mark) => mark.text = format!("{} {said}", mark.text),
             None => self.marks.push(mark(MarkKind::Info, said)),
         }
+    }
+
+    /// Why no loop can decide now, when the platform cannot see the replicas; its beginning and its end are told.
+    fn unseen(&mut self, now: i64) -> Option<String> {
+        let Some(unseen) = self.replicas.unseen() else {
+            if let Some((since, true)) = self.unseen_since.take() {
+                let after = duration((now - since) as f64 / 1000.0);
+                self.marks.push(mark(MarkKind::Info, format!("Replicas are seen again after {after}: loops decide.")));
+            }
+            return None;
+        };
+        let (since, told) = self.unseen_since.get_or_insert((now, false));
+        if !*told && WORTH_A_MARK_MS <= now - *since {
+            *told = true;
+            self.marks.push(mark(MarkKind::Failure, format!("Loops are blind and hold. {}", unseen.why)));
+        }
+        Some(old(&unseen))
     }
 
     /// What every loop sees at this moment, but for its own metric.
@@ -93,6 +129,10 @@ impl Task {
             items: self.queue.counts(),
             cpu: self.replicas.cpu(),
             memory_bytes: self.replicas.memory_bytes(),
+            used: self.replicas.used(),
+            measured: self.replicas.measured(),
+            replicas: self.replicas.living(),
+            replica_hours: self.replicas.hours(),
         };
         let mut metrics = BTreeMap::new();
         let mut blind = None;
@@ -105,6 +145,7 @@ impl Task {
                 Ok(Err(error)) => blind = Some(error.to_string()),
                 Err(_) => blind = Some("a monitor did not answer in time".to_owned()),
             }
+            self.marks.extend(monitor.note().map(|text| mark(MarkKind::Info, text)));
         }
         // Nothing moves while it is away: what would be decided now would be decided on stillness.
         if let Some(trouble) = self.queue.trouble() {

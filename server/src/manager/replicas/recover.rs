@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use control::live::MarkKind;
 
-use super::{DRAINING, Replica, Replicas};
+use super::{DRAINING, Replica, Replicas, lived_ms};
 use crate::clock::now_ms;
 use crate::platform::backoff::Ended;
 use crate::platform::{Exit, Handle, replica_id};
@@ -21,6 +21,7 @@ impl Replicas {
             self.next = self.next.max(replica_id::split(&row.id).map_or(0, |(_, number)| number) + 1);
             if let Some(at_ms) = row.ended_at {
                 self.show_ended(&row);
+                self.past_ms += lived_ms(&row);
                 let exit = row.exit.and_then(|exit| serde_json::from_value(exit).ok());
                 self.exits.extend(exit.map(|exit| Ended { at_ms, exit, items_done: row.items_done }));
                 continue;

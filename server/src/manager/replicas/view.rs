@@ -1,53 +1,19 @@
-//! What a job's replicas look like: their states, counts, CPU and memory.
+//! What a job's replicas look like: their states and counts, for loops and for the page.
 
 use control::live::{ReplicaCounts, ReplicaState, ReplicaView};
 use control::observation::{self, InFlight, ReplicaId};
 
 use super::{Replica, Replicas};
-use crate::clock::now_ms;
-use crate::platform::Handle;
-
-/// Shortest time over which a share of a core is told.
-const SHORTEST_MS: i64 = 500;
 
 impl Replicas {
-    /// Reads CPU and memory of every tree. Called once a tick.
-    pub fn sample(&mut self) {
-        let now = now_ms();
-        // The system counts in hundredths: over a few milliseconds they say nothing.
-        if now - self.sampled_at < SHORTEST_MS {
-            return;
-        }
-        self.sampled_at = now;
-        let handles: Vec<Handle> = self.living.iter().map(|one| one.handle.clone()).collect();
-        if handles.is_empty() {
-            return;
-        }
-        for (one, usage) in self.living.iter_mut().zip(self.platform.usage(&handles)) {
-            let Some(usage) = usage else { continue };
-            let read_at = now - i64::try_from(usage.age_ms).unwrap_or(0);
-            one.memory_bytes = usage.memory_bytes;
-            match one.used {
-                // The same reading as before, or nearly: it says nothing new.
-                Some((_, before)) if read_at - before < SHORTEST_MS => continue,
-                Some((used, before)) => one.cpu = ((usage.cpu_s - used) * 1000.0 / (read_at - before) as f64).max(0.0),
-                None => {}
-            }
-            one.used = Some((usage.cpu_s, read_at));
-        }
-    }
-
     /// Whether some replica exists or existed.
     pub fn any(&self) -> bool {
         !self.living.is_empty() || !self.ended.is_empty()
     }
 
-    pub fn cpu(&self) -> Vec<f64> {
-        self.living.iter().map(|one| one.cpu).collect()
-    }
-
-    pub fn memory_bytes(&self) -> u64 {
-        self.living.iter().map(|one| one.memory_bytes).sum()
+    /// How many are there, whatever they do.
+    pub fn living(&self) -> u32 {
+        u32::try_from(self.living.len()).unwrap_or(u32::MAX)
     }
 
     pub fn counts(&self) -> ReplicaCounts {
@@ -100,8 +66,8 @@ impl Replicas {
             place: self.platform.place(&one.handle),
             address: Some(one.row.addr.clone()),
             holds: self.queue.holds(&one.row.id),
-            cpu: one.cpu,
-            memory_bytes: one.memory_bytes,
+            cpu: one.used.cores,
+            memory_bytes: one.used.memory_bytes,
             items_done: self.queue.items_done(&one.row.id),
             ended: None,
         });

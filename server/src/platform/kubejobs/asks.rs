@@ -14,7 +14,7 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    cluster::{Kind, Trouble, ask, ask_if},
+    cluster::{Cluster, Kind, Trouble},
     params::KubejobsParams,
     pod::Seen,
     template::{self, KEEP_GATE, MANAGER, REPLICA_LABEL, SCALER},
@@ -30,6 +30,7 @@ pub struct Made {
 /// Asks for one job.
 pub struct Asks {
     job: String,
+    cluster: Cluster,
     jobs: Api<Job>,
     pods: Api<Pod>,
     services: Api<Service>,
@@ -37,9 +38,10 @@ pub struct Asks {
 }
 
 impl Asks {
-    pub fn new(client: &Client, namespace: &str, job: &str) -> Self {
+    pub fn new(cluster: &Cluster, client: &Client, namespace: &str, job: &str) -> Self {
         Self {
             job: job.to_owned(),
+            cluster: cluster.clone(),
             jobs: Api::namespaced(client.clone(), namespace),
             pods: Api::namespaced(client.clone(), namespace),
             services: Api::namespaced(client.clone(), namespace),
@@ -58,7 +60,7 @@ impl Asks {
     pub async fn ensure(&self, params: &KubejobsParams, door: SocketAddr) -> Result<Made, Trouble> {
         let apply = PatchParams::apply(MANAGER).force();
         let name = template::service_name(&self.job);
-        let known = ask_if(self.jobs.get(&self.job)).await?;
+        let known = self.cluster.ask_if(self.jobs.get(&self.job)).await?;
         if let Some(known) = known.as_ref().filter(|known| known.metadata.deletion_timestamp.is_some() || finished(known)) {
             if known.metadata.deletion_timestamp.is_none() {
                 self.remove_job().await?;
@@ -70,15 +72,19 @@ impl Asks {
             // Its template cannot change any more, and it leads to the Service of its first day.
             Some(known) => known,
             None => {
-                let service = ask(self.services.patch(&name, &apply, &Patch::Apply(template::service(&self.job, None)))).await?;
+                let service =
+                    self.cluster.ask(self.services.patch(&name, &apply, &Patch::Apply(template::service(&self.job, None)))).await?;
                 let host = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
-                ask(self.jobs.patch(&self.job, &apply, &Patch::Apply(template::job(params, &self.job, &host)))).await?
+                self.cluster.ask(self.jobs.patch(&self.job, &apply, &Patch::Apply(template::job(params, &self.job, &host)))).await?
             }
         };
         let uid = made.metadata.uid.clone().unwrap_or_default();
         let (service, slice) = (template::service(&self.job, Some(&uid)), template::endpoints(&self.job, &uid, door));
         let (service, slice) = (Patch::Apply(service), Patch::Apply(slice));
-        tokio::try_join!(ask(self.services.patch(&name, &apply, &service)), ask(self.slices.patch(&name, &apply, &slice)))?;
+        tokio::try_join!(
+            self.cluster.ask(self.services.patch(&name, &apply, &service)),
+            self.cluster.ask(self.slices.patch(&name, &apply, &slice))
+        )?;
         Ok(Made { uid, parallelism: parallelism(&made) })
     }
 
@@ -88,7 +94,7 @@ impl Asks {
     /// As `ensure`; `Gone` or `Conflict` when it is another pod by now.
     pub async fn claim(&self, pod: &Seen, replica: &str) -> Result<Option<Seen>, Trouble> {
         let patch = json!({ "metadata": { "uid": pod.uid, "labels": { REPLICA_LABEL: replica } } });
-        ask(self.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(patch))).await.map(|pod| Seen::of(&pod))
+        self.cluster.ask(self.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(patch))).await.map(|pod| Seen::of(&pod))
     }
 
     /// Turns a pod's readiness gate.
@@ -98,7 +104,26 @@ impl Asks {
     pub async fn gate(&self, pod: &Seen, on: bool) -> Result<Option<Seen>, Trouble> {
         let status = if on { "True" } else { "False" };
         let patch = json!({ "metadata": { "uid": pod.uid }, "status": { "conditions": [{ "type": KEEP_GATE, "status": status }] } });
-        ask(self.pods.patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(patch))).await.map(|pod| Seen::of(&pod))
+        self.cluster
+            .ask(self.pods.patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(patch)))
+            .await
+            .map(|pod| Seen::of(&pod))
+    }
+
+    /// Gives a running pod other CPU, in thousandths of a core.
+    ///
+    /// # Errors
+    /// As `claim`; `Refused` also where the cluster has no such request.
+    pub async fn resize(&self, pod: &Seen, millicores: u32) -> Result<Option<Seen>, Trouble> {
+        let (how, patch) = (PatchParams::default(), Patch::Strategic(template::cpu(&pod.uid, millicores)));
+        let resized = self.pods.patch_subresource("resize", &pod.name, &how, &patch);
+        self.cluster.ask(resized).await.map(|pod| Seen::of(&pod)).map_err(|trouble| {
+            if trouble.kind != Kind::Gone || !trouble.words.contains("requested resource") {
+                return trouble;
+            }
+            let words = "This cluster cannot change the CPU of running pods; Kubernetes 1.33 and later can. They keep what they have.";
+            Trouble { kind: Kind::Refused, words: words.to_owned() }
+        })
     }
 
     /// Sets the parallelism; answers with what it is then. Whoever else set it is overruled, and that is logged.
@@ -109,10 +134,10 @@ impl Asks {
         let scale = Patch::Apply(template::scale(&self.job, &made.uid, to, nudge));
         let mine = PatchParams::apply(SCALER);
         let gone = || Trouble { kind: Kind::Gone, words: "The Kubernetes Job is gone or has ended; a new one is made.".to_owned() };
-        let mut applied = ask(self.jobs.patch(&self.job, &mine, &scale)).await;
+        let mut applied = self.cluster.ask(self.jobs.patch(&self.job, &mine, &scale)).await;
         if let Err(Trouble { kind: Kind::Owned, words }) = &applied {
             tracing::warn!("job {}: its parallelism was set by somebody else and is taken back: {words}", self.job);
-            applied = ask(self.jobs.patch(&self.job, &mine.force(), &scale)).await;
+            applied = self.cluster.ask(self.jobs.patch(&self.job, &mine.force(), &scale)).await;
         }
         match applied {
             Ok(job) if job.metadata.deletion_timestamp.is_some() || finished(&job) => Err(gone()),
@@ -128,7 +153,7 @@ impl Asks {
     /// # Errors
     /// As `ensure`; `Gone` when the Job is not there.
     pub async fn look(&self) -> Result<(usize, usize), Trouble> {
-        let status = ask(self.jobs.get(&self.job)).await?.status.unwrap_or_default();
+        let status = self.cluster.ask(self.jobs.get(&self.job)).await?.status.unwrap_or_default();
         let count = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
         Ok((count(status.active), count(status.ready)))
     }
@@ -140,7 +165,7 @@ impl Asks {
     pub async fn delete(&self, pod: &Seen, grace_s: u32) -> Result<Option<Seen>, Trouble> {
         let this = Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() };
         let how = DeleteParams::default().grace_period(grace_s).preconditions(this);
-        let deleted = ask_if(self.pods.delete(&pod.name, &how)).await?;
+        let deleted = self.cluster.ask_if(self.pods.delete(&pod.name, &how)).await?;
         Ok(deleted.and_then(|deleted| deleted.left()).and_then(|pod| Seen::of(&pod)))
     }
 
@@ -152,13 +177,13 @@ impl Asks {
         let name = template::service_name(&self.job);
         let how = DeleteParams::background();
         self.remove_job().await?;
-        ask_if(self.services.delete(&name, &how)).await?;
-        ask_if(self.slices.delete(&name, &how)).await?;
+        self.cluster.ask_if(self.services.delete(&name, &how)).await?;
+        self.cluster.ask_if(self.slices.delete(&name, &how)).await?;
         Ok(())
     }
 
     async fn remove_job(&self) -> Result<(), Trouble> {
-        ask_if(self.jobs.delete(&self.job, &DeleteParams::background())).await.map(drop)
+        self.cluster.ask_if(self.jobs.delete(&self.job, &DeleteParams::background())).await.map(drop)
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Mood {
     Code(u16),
     /// Requests that write fail with this code; reads and watches are answered.
     WritesFail(u16),
+    /// It is of a version that cannot change the CPU of running pods.
+    Old,
 }
 
 #[derive(Clone)]
@@ -129,7 +131,8 @@ impl Fake {
             match world.mood {
                 Mood::Code(code) => return failure(code, "the server is on fire"),
                 Mood::WritesFail(code) if parts.method != Method::GET => return failure(code, "the server is on fire"),
-                Mood::Well | Mood::WritesFail(_) => {}
+                Mood::Old if path.ends_with("/resize") => return failure(404, "the server could not find the requested resource"),
+                Mood::Well | Mood::Old | Mood::WritesFail(_) => {}
             }
         }
         // `…/namespaces/batch/KIND[/NAME[/PART]]`
@@ -161,7 +164,7 @@ impl Fake {
         loop {
             {
                 let world = self.world();
-                if world.mood != Mood::Well && !matches!(world.mood, Mood::WritesFail(_)) {
+                if matches!(world.mood, Mood::Code(_)) {
                     return failure(503, "the server is on fire");
                 }
                 if from < world.oldest {
@@ -307,7 +310,8 @@ impl World {
             }
             for _ in living.len()..wanted {
                 let (uid, number) = (self.uid(), self.made);
-                let mut pod = json!({ "metadata": job["spec"]["template"]["metadata"], "status": { "phase": "Pending" } });
+                let template = &job["spec"]["template"];
+                let mut pod = json!({ "metadata": template["metadata"], "spec": template["spec"], "status": { "phase": "Pending" } });
                 pod["metadata"]["name"] = json!(format!("{name}-{number:05}"));
                 pod["metadata"]["uid"] = json!(uid);
                 self.put(&format!("pods/{name}-{number:05}"), pod, "ADDED");

@@ -19,7 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use self::board::Board;
+pub use self::board::{Board, Spot};
 use super::{
     asks::{Asks, Made},
     cluster::{Cluster, Trouble},
@@ -36,6 +36,8 @@ const GATHER: Duration = Duration::from_millis(5);
 /// A plan whose steps change nothing is looked at again after this.
 const STUCK: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 20;
+/// After the cluster was asked whether it is there: when to look again what became of it.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long the last lines of an ended pod may take.
 const LAST_LINES: Duration = Duration::from_secs(1);
 /// Pods of a removed Job that are still there after this are deleted by name.
@@ -48,6 +50,8 @@ pub enum Command {
     Adopt(u64),
     /// Everybody is adopted.
     Settled,
+    /// CPU for each pod, in thousandths of a core.
+    Resize(u32),
     End {
         replica: u64,
         grace: Duration,
@@ -83,10 +87,15 @@ pub struct Task {
     /// Of the last failed step: why, and when it is tried again.
     failed: Option<(Trouble, Instant)>,
     failures: u32,
+    /// Since when steps fail because the cluster does not answer.
+    away_since: Option<Instant>,
     not_made: Option<(i64, String)>,
     /// Milliseconds since 1970 of the last raise: what was said before is of another time.
     raised_at: i64,
+    /// Since when the watch of the pods is cut, and why.
     blind: Option<(Instant, String)>,
+    /// What CPU pods of an earlier server were given is still to be read from them.
+    recalls_cpu: bool,
     /// Nothing is left to do, for ever.
     finished: bool,
 }
@@ -121,9 +130,11 @@ impl Task {
             nudges: 0,
             failed: None,
             failures: 0,
+            away_since: None,
             not_made: None,
             raised_at: now_ms(),
             blind: None,
+            recalls_cpu: false,
             finished: false,
         }
     }
@@ -164,10 +175,12 @@ impl Task {
             Command::Adopt(replica) => {
                 self.finished = false;
                 self.state.members.entry(replica).or_insert_with(|| Member { adopted: true, ..Member::default() });
+                self.recalls_cpu = true;
                 // What the cluster went through meanwhile is not known.
                 self.state.unsure_until.get_or_insert(Instant::now() + UNSURE);
             }
             Command::Settled => self.state.settled = true,
+            Command::Resize(millicores) => (self.state.cpu, self.state.cpu_refused) = (Some(millicores), None),
             Command::End { replica, grace, done } => match self.state.members.get_mut(&replica) {
                 None => drop(done.send(())),
                 Some(member) => {
@@ -216,15 +229,32 @@ impl Task {
             if steps.is_empty() {
                 // What failed is no longer wanted.
                 if self.failed.take().is_some() {
-                    self.failures = 0;
+                    (self.failures, self.away_since) = (0, None);
                     self.settle();
                 }
-                return [wait, listens].into_iter().flatten().min();
+                return [wait, listens, self.listen().await].into_iter().flatten().min();
             }
             self.take(steps).await;
         }
         tracing::warn!("job {}: the cluster does as it is told and nothing comes of it", self.parts.job);
         Some(STUCK)
+    }
+
+    /// A watch that tells nothing may be one that is told nothing: after a while of silence the cluster is asked whether
+    /// it is there. Answers how long until the next time; whatever became of the question is noted where all jobs see it.
+    async fn listen(&mut self) -> Option<Duration> {
+        if self.state.members.is_empty() || !self.state.exists {
+            return None;
+        }
+        if let Some(left) = self.parts.cluster.turn() {
+            return Some(left);
+        }
+        if let Ok(asks) = self.asks().await
+            && let Err(trouble) = asks.look().await
+        {
+            tracing::debug!("job {}: {}", self.parts.job, trouble.words);
+        }
+        Some(PAUSE)
     }
 
     /// There are pods of a server before, and their Job is not looked at yet.
@@ -237,7 +267,7 @@ impl Task {
             return Ok(Arc::clone(asks));
         }
         let client = self.parts.cluster.client().await?;
-        let asks = Arc::new(Asks::new(&client, &self.parts.namespace, &self.parts.job));
+        let asks = Arc::new(Asks::new(&self.parts.cluster, &client, &self.parts.namespace, &self.parts.job));
         self.asks = Some(Arc::clone(&asks));
         Ok(asks)
     }

@@ -14,6 +14,8 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod pod;
+mod quantity;
+mod readings;
 #[cfg(test)]
 mod scripted_tests;
 mod settings;
@@ -22,7 +24,7 @@ mod usage;
 mod watch;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -47,7 +49,10 @@ use self::{
     usage::Meter,
     watch::Watches,
 };
-use super::{Door, Exit, Handle, Launch, LogChunk, LogStream, Place, Platform, PlatformError, Usage, lock::lock, logs, replica_id};
+use super::{
+    CpuState, Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, lock::lock, logs,
+    replica_id,
+};
 use crate::queue::Queue;
 
 /// How much longer than its grace a pod may take to be gone.
@@ -158,6 +163,7 @@ impl Home for Inner {
         }
         jobs.remove(job);
         lock(&self.doors).remove(job);
+        self.meter.forget(job);
         true
     }
 }
@@ -192,6 +198,9 @@ impl Platform for Kubejobs {
         };
         // Whether its pod is there is told when the pods are listed.
         self.tell(job, params, Command::Adopt(number));
+        if let Some(board) = self.board(job) {
+            board.adopt();
+        }
         true
     }
 
@@ -211,15 +220,34 @@ impl Platform for Kubejobs {
 
     fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
         let spots: Vec<_> = handles.iter().map(|handle| self.board(&handle.job)?.spot(&handle.replica)).collect();
-        let nodes: BTreeSet<String> = spots.iter().flatten().filter_map(|spot| spot.node.clone()).collect();
-        if !nodes.is_empty() {
-            self.0.meter.measure(nodes);
+        if let Some(first) = handles.first() {
+            let jobs = lock(&self.0.jobs).len();
+            self.0.meter.measure(&first.job, spots.iter().flatten().cloned().collect(), jobs);
         }
-        spots.into_iter().map(|spot| spot.and_then(|spot| self.0.meter.of(&spot.namespace, &spot.pod))).collect()
+        spots.iter().map(|spot| self.0.meter.of(spot.as_ref()?)).collect()
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        self.0.meter.how()
     }
 
     fn trouble(&self, job: &str) -> Option<String> {
         self.board(job)?.trouble()
+    }
+
+    fn unseen(&self, job: &str) -> Option<Unseen> {
+        let silent = self.0.cluster.silent();
+        let of_job = self.board(job)?.unseen().map(|(since, why)| (since.elapsed().max(silent), why));
+        let (age, why) = of_job.or_else(|| Some((silent, self.0.cluster.away()?)))?;
+        Some(Unseen { age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX), why })
+    }
+
+    fn resize(&self, job: &str, params: &Value, millicores: u32) {
+        self.tell(job, params, Command::Resize(millicores));
+    }
+
+    fn cpu(&self, job: &str) -> Option<CpuState> {
+        self.board(job)?.cpu()
     }
 
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError> {

@@ -89,6 +89,10 @@ pub struct State {
     /// The cluster did not answer lately: until then its controller is asked what it sees before parallelism falls.
     pub unsure_until: Option<Instant>,
     pub controller: Option<Controller>,
+    /// CPU that each pod is to have, in thousandths of a core, where that was ever said.
+    pub cpu: Option<u32>,
+    /// Why the cluster did not do that.
+    pub cpu_refused: Option<String>,
 }
 
 /// How many pods the Job's controller has counted, by its own words.
@@ -112,6 +116,11 @@ pub enum Step {
     Gate {
         uid: String,
         on: bool,
+    },
+    /// Give a running pod other CPU, in thousandths of a core.
+    Resize {
+        uid: String,
+        millicores: u32,
     },
     Scale {
         to: usize,
@@ -140,6 +149,10 @@ pub fn plan(state: &mut State, now: Instant) -> (Vec<Step>, Option<Duration>) {
     }
     steps.extend(view.claims.iter().map(|(replica, pod)| Step::Claim { replica: *replica, uid: pod.uid.clone() }));
     steps.extend(view.kept.iter().filter(|pod| !pod.kept).map(|pod| Step::Gate { uid: pod.uid.clone(), on: true }));
+    if let Some(millicores) = state.cpu.filter(|_| state.cpu_refused.is_none()) {
+        let other = |pod: &&&Seen| pod.started && pod.given_millicores.is_some_and(|given| given != millicores);
+        steps.extend(view.kept.iter().filter(other).map(|pod| Step::Resize { uid: pod.uid.clone(), millicores }));
+    }
     hurry(state, now, &mut steps, &mut wait);
     if let Some(rest) = state.lowered_at.and_then(|at| (at + COMES_TO_REST).checked_duration_since(now)).filter(|rest| !rest.is_zero()) {
         wait.at_most(rest);

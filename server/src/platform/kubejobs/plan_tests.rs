@@ -21,6 +21,9 @@ fn pod(name: &str, replica: Option<u64>) -> Seen {
         started: true,
         ready: true,
         kept: true,
+        millicores: Some(200),
+        given_millicores: Some(200),
+        memory_bytes: None,
         leaving: false,
         ended: None,
         waits: None,
@@ -328,7 +331,7 @@ fn in_any_order_of_events_the_right_pods_go_and_all_comes_to_rest() {
             for step in steps(&mut state, now) {
                 cluster.trace.push(format!("{:?} {step:?}", now.duration_since(begun)));
                 match step {
-                    Step::Look => {}
+                    Step::Look | Step::Resize { .. } => {}
                     Step::Ensure => (state.exists, state.parallelism) = (true, Some(1)),
                     Step::Scale { to, .. } => {
                         state.lowered_at = state.parallelism.filter(|before| to < *before).map(|_| now).or(state.lowered_at);
@@ -364,4 +367,17 @@ fn in_any_order_of_events_the_right_pods_go_and_all_comes_to_rest() {
         assert_eq!((living, state.parallelism), (state.members.len(), state.exists.then_some(living)), "seed {seed}: {:?}", state.members);
         assert!(cluster.pods.iter().all(|pod| pod.ready && pod.kept), "seed {seed}");
     }
+}
+
+#[test]
+fn pods_get_the_cpu_that_is_wanted_unless_the_cluster_refuses_it() {
+    let (mut state, now) = (running(2), Instant::now());
+    assert_eq!(steps(&mut state, now), []);
+    state.cpu = Some(350);
+    let resize = |uid: &str| Step::Resize { uid: uid.to_owned(), millicores: 350 };
+    assert_eq!(steps(&mut state, now), [resize("p1"), resize("p2")]);
+    of(&mut state, "p1").given_millicores = Some(350);
+    assert_eq!(steps(&mut state, now), [resize("p2")]);
+    state.cpu_refused = Some("This cluster cannot.".to_owned());
+    assert_eq!(steps(&mut state, now), []);
 }

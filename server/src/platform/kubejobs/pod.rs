@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, PodStatus, ResourceRequirements};
 
+use super::quantity::{amount, millicores};
 use super::template::{CONTAINER, JOB_LABEL, KEEP_GATE, REPLICA_LABEL};
 use crate::platform::Exit;
 
@@ -25,6 +26,12 @@ pub struct Seen {
     pub started: bool,
     pub ready: bool,
     pub kept: bool,
+    /// CPU that its worker may use now, in thousandths of a core; `None` without a limit.
+    pub millicores: Option<u32>,
+    /// CPU that its worker was given last; it may take a while until it may use that.
+    pub given_millicores: Option<u32>,
+    /// Memory that its worker may use; `None` without a limit.
+    pub memory_bytes: Option<u64>,
     /// It was asked to go.
     pub leaving: bool,
     pub ended: Option<Exit>,
@@ -39,6 +46,10 @@ impl Seen {
         let status = pod.status.clone().unwrap_or_default();
         let worker = status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
         let state = worker.and_then(|worker| worker.state.as_ref());
+        let asked = pod.spec.as_ref().and_then(|spec| spec.containers.iter().find(|container| container.name == CONTAINER));
+        let asked = asked.and_then(|container| container.resources.as_ref());
+        // What it has may differ from what was asked for, while a change is on its way.
+        let has = worker.and_then(|worker| worker.resources.as_ref()).filter(|has| has.limits.is_some()).or(asked);
         Some(Self {
             name: pod.metadata.name.clone()?,
             uid: pod.metadata.uid.clone()?,
@@ -51,6 +62,9 @@ impl Seen {
             started: state.is_some_and(|state| state.running.is_some() || state.terminated.is_some()),
             ready: holds(&status, "Ready"),
             kept: holds(&status, KEEP_GATE),
+            millicores: limit(has, "cpu").and_then(millicores),
+            given_millicores: limit(asked, "cpu").and_then(millicores),
+            memory_bytes: limit(has, "memory").and_then(amount).map(|bytes| bytes as u64),
             leaving: pod.metadata.deletion_timestamp.is_some(),
             ended: ended(&status, worker),
             waits: waits(&status),
@@ -61,6 +75,10 @@ impl Seen {
     pub fn lives(&self) -> bool {
         !self.leaving && self.ended.is_none()
     }
+}
+
+fn limit<'a>(resources: Option<&'a ResourceRequirements>, name: &str) -> Option<&'a str> {
+    resources?.limits.as_ref()?.get(name).map(|limit| limit.0.as_str())
 }
 
 fn condition<'a>(status: &'a PodStatus, name: &str) -> Option<&'a PodCondition> {
@@ -100,6 +118,14 @@ fn waits(status: &PodStatus) -> Option<String> {
     if let Some(scheduled) = condition(status, "PodScheduled").filter(|scheduled| scheduled.status == "False") {
         let message = scheduled.message.clone().unwrap_or_default();
         return Some(format!("No node can take a pod: {}. Ask for less, choose other nodes, or add some.", sentence(&message)));
+    }
+    if let Some(resize) = condition(status, "PodResizePending").filter(|resize| resize.status == "True") {
+        let said = sentence(resize.message.as_deref().unwrap_or_default());
+        let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+        return Some(match resize.reason.as_deref() {
+            Some("Infeasible") => format!("A pod can never have the CPU that it was given{said}. Bound the loop on CPU lower."),
+            _ => format!("A pod waits for more CPU than its node has free{said}. It gets it when there is room."),
+        });
     }
     let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
     containers.into_iter().find_map(|container| {

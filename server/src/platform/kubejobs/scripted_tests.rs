@@ -31,7 +31,7 @@ struct House {
 }
 
 fn params() -> Value {
-    json!({ "image": "a:1", "namespace": "batch" })
+    json!({ "image": "a:1", "namespace": "batch", "cpu": 0.2 })
 }
 
 fn platform(data: &TempDir, client: Client) -> Kubejobs {
@@ -165,6 +165,60 @@ async fn nobody_is_taken_for_ended_while_the_server_does_not_answer() {
 }
 
 #[tokio::test]
+async fn while_the_server_does_not_answer_replicas_are_unseen_and_what_is_known_of_them_gets_old() {
+    for mood in [Mood::Code(503), Mood::Code(500), Mood::Code(429)] {
+        let mut house = House::new();
+        house.running(2).await;
+        assert_eq!(house.platform.unseen(JOB), None);
+        house.fake.mood(mood);
+        house.fake.end_pod(&house.pods().into_iter().next().unwrap(), 0);
+        until("it is noticed", || house.platform.unseen(JOB).is_some()).await;
+        let first = house.platform.unseen(JOB).unwrap();
+        assert!(first.why.contains("does not answer"), "{first:?}");
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let later = house.platform.unseen(JOB).unwrap();
+        assert!(first.age_ms + 1000 <= later.age_ms, "{first:?} {later:?}");
+        assert!(house.platform.reap().is_empty(), "what ended is not known yet");
+        let begun = Instant::now();
+        house.fake.mood(Mood::Well);
+        until("it is seen again", || house.platform.unseen(JOB).is_none()).await;
+        assert!(begun.elapsed() < Duration::from_secs(2), "within two ticks: {:?}", begun.elapsed());
+        let mut told = Vec::new();
+        until("with it comes what happened meanwhile", || {
+            told.extend(house.platform.reap());
+            !told.is_empty()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn writes_that_are_not_taken_are_unseen_too_until_one_is() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    house.fake.mood(Mood::WritesFail(429));
+    let (platform, handle) = (house.platform.clone(), handles[0].clone());
+    let ending = tokio::spawn(async move { platform.end(&handle, GRACE).await });
+    until("it is noticed", || house.platform.unseen(JOB).is_some()).await;
+    house.fake.mood(Mood::Well);
+    ending.await.unwrap().unwrap();
+    assert_eq!(house.platform.unseen(JOB), None);
+}
+
+#[tokio::test]
+async fn replicas_of_a_server_before_are_unseen_until_the_pods_are_listed() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    house.fake.mood(Mood::Code(503));
+    let next = platform(&house.data, house.fake.client());
+    next.door(&handles[0].replica, &house.queue, None).await.unwrap();
+    assert!(next.alive(&handles[0], &params()));
+    assert!(next.unseen(JOB).is_some(), "from the first moment on");
+    house.fake.mood(Mood::Well);
+    until("they are listed", || next.unseen(JOB).is_none()).await;
+}
+
+#[tokio::test]
 async fn a_watch_that_is_too_old_begins_anew_and_tells_who_went_meanwhile() {
     let mut house = House::new();
     let handles = house.running(3).await;
@@ -271,4 +325,48 @@ async fn the_next_server_takes_over_who_lives_and_ends_who_is_nobodys() {
     house.platform.end(&handles[2], GRACE).await.unwrap();
     let gone = house.pods();
     assert!(gone.len() == 2 && house.parallelism() == Some(2), "{gone:?}");
+}
+
+/// What CPU the job's pods were given.
+fn given(house: &House) -> Vec<String> {
+    let pods = house.fake.names("pods").into_iter().filter_map(|name| house.fake.object(&format!("pods/{name}")));
+    pods.map(|pod| pod["spec"]["containers"][0]["resources"]["limits"]["cpu"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn pods_get_other_cpu_while_they_run_newer_ones_too_and_those_of_a_server_before() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    let before = house.pods();
+    assert_eq!(given(&house), ["200m", "200m"]);
+    assert_eq!(house.platform.cpu(JOB).unwrap().millicores, 200);
+    house.platform.resize(JOB, &params(), 350);
+    until("both have it", || given(&house) == ["350m", "350m"]).await;
+    assert_eq!(house.pods(), before, "nobody was restarted");
+    let third = house.start(3).await;
+    house.all_ready(&[third]).await;
+    until("the third has it too", || given(&house) == ["350m", "350m", "350m"]).await;
+    house.platform.resize(JOB, &params(), 100);
+    until("all have less", || given(&house) == ["100m", "100m", "100m"]).await;
+
+    let next = platform(&house.data, house.fake.client());
+    for handle in &handles {
+        next.door(&handle.replica, &house.queue, None).await.unwrap();
+        assert!(next.alive(handle, &params()));
+    }
+    until("the next server knows it", || next.cpu(JOB).is_some_and(|cpu| cpu.millicores == 100)).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_change_cpu_says_so_and_the_pods_keep_theirs() {
+    let mut house = House::new();
+    let handles = house.running(2).await;
+    house.fake.mood(Mood::Old);
+    house.platform.resize(JOB, &params(), 350);
+    until("it is told", || house.platform.cpu(JOB).is_some_and(|cpu| cpu.refused.is_some())).await;
+    let cpu = house.platform.cpu(JOB).unwrap();
+    assert!(cpu.millicores == 200 && cpu.refused.unwrap().starts_with("This cluster cannot change the CPU of running pods"));
+    assert_eq!((house.platform.trouble(JOB), house.platform.unseen(JOB)), (None, None), "replicas come and go as before");
+    house.platform.end(&handles[0], GRACE).await.unwrap();
+    assert_eq!(given(&house), ["200m"]);
 }

@@ -174,6 +174,13 @@ pub fn scale(job: &str, uid: &str, parallelism: usize, nudge: Option<u64>) -> Va
     scale
 }
 
+/// Other CPU for a running pod. Asked for and at most, so that its class of service stays.
+pub fn cpu(uid: &str, millicores: u32) -> Value {
+    let cpu = json!({ "cpu": format!("{millicores}m") });
+    let container = json!({ "name": CONTAINER, "resources": { "requests": cpu, "limits": cpu } });
+    json!({ "metadata": { "uid": uid }, "spec": { "containers": [container] } })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

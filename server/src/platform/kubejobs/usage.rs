@@ -1,26 +1,38 @@
-//! CPU and memory of pods, from the kubelets themselves: they measure when they are asked.
+//! CPU and memory of pods: from the kubelets, which measure when they are asked; where they refuse, from the metrics
+//! API, which lags 10 to 25 s behind. Read for all jobs together, and seldom: a job alone asks once in 25 s.
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use http::Request;
 
-use super::cluster::{Cluster, Trouble, ask};
-use crate::platform::{Usage, lock::lock};
+use super::{
+    cluster::{Cluster, Kind, Trouble, ask},
+    job::Spot,
+    readings::{Cpu, PodName, Used, of_kubelet, of_metrics_api},
+    template::JOB_LABEL,
+};
+use crate::clock::now_ms;
+use crate::platform::{Measured, Usage, lock::lock};
 
-/// Readings are not more frequent than this, however many jobs ask.
-const OFTEN: Duration = Duration::from_millis(500);
-/// A reading that is older says nothing about now.
-const STALE: Duration = Duration::from_secs(10);
-/// What a pod as a whole used, and what each of its containers did: some nodes tell only one of them.
-const CPU: [&str; 2] = ["pod_cpu_usage_seconds_total", "container_cpu_usage_seconds_total"];
-const MEMORY: [&str; 2] = ["pod_memory_working_set_bytes", "container_memory_working_set_bytes"];
+/// How far apart the readings for one job of one place are, when nothing changes.
+const EVERY: Duration = Duration::from_secs(25);
+/// However many jobs there are, a place is not read more often.
+const OFTEN: Duration = Duration::from_secs(1);
+/// After pods came, or got other CPU, they are read so often, for a while: a few readings tell a first rate.
+const HURRIED: Duration = Duration::from_secs(2);
+const HURRY: Duration = Duration::from_secs(12);
+/// The metrics API knows a new pod only after this.
+const LATE_HURRY: Duration = Duration::from_secs(45);
+/// The metrics API has nothing new before.
+const LAG: Duration = Duration::from_secs(10);
+/// A reading that is older says nothing.
+const STALE: Duration = Duration::from_secs(90);
+/// Kubelets that refused are asked again after this: somebody may have given the right.
+const ASK_AGAIN: Duration = Duration::from_secs(600);
 
 /// What pods used when they were last measured. Asking starts the next measuring. Cheap to clone.
 #[derive(Clone)]
@@ -29,23 +41,31 @@ pub struct Meter {
     shared: Arc<Shared>,
 }
 
-/// Namespace and name.
-type PodName = (String, String);
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Reading {
-    cpu_s: f64,
-    memory_bytes: u64,
-    at: Instant,
+#[derive(Default)]
+struct Shared {
+    read: Mutex<HashMap<PodName, (Used, Instant)>>,
+    /// When each place was asked last.
+    asked: Mutex<HashMap<Place, Instant>>,
+    /// By job: its pods with their CPU, and since when they are these.
+    changed: Mutex<HashMap<String, (Vec<Spot>, Instant)>>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Shared {
-    read: Mutex<HashMap<PodName, Reading>>,
-    asked: Mutex<Option<Instant>>,
-    busy: AtomicBool,
-    /// The last failure was told.
-    failing: AtomicBool,
+struct State {
+    /// Since when the kubelets are not asked, and why.
+    refused: Option<(Instant, String)>,
+    /// Why the last reading failed.
+    failing: Option<String>,
+    /// Something was read.
+    works: bool,
+}
+
+/// What is asked at once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Place {
+    Node(String),
+    Namespace(String),
 }
 
 impl Meter {
@@ -53,91 +73,156 @@ impl Meter {
         Self { cluster, shared: Arc::default() }
     }
 
-    pub fn of(&self, namespace: &str, pod: &str) -> Option<Usage> {
+    pub fn of(&self, spot: &Spot) -> Option<Usage> {
         let read = lock(&self.shared.read);
-        let Reading { cpu_s, memory_bytes, at } = *read.get(&(namespace.to_owned(), pod.to_owned()))?;
-        let age = at.elapsed();
-        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        (age < STALE).then_some(Usage { cpu_s, memory_bytes, processes: 1, age_ms })
+        let (used, at) = *read.get(&(spot.namespace.clone(), spot.pod.clone()))?;
+        let age = at.elapsed() + used.age;
+        let (cpu_s, cores) = match used.cpu {
+            Cpu::Seconds(seconds) => (seconds, None),
+            Cpu::Cores(cores) => (0.0, Some(cores)),
+        };
+        (age < STALE).then(|| Usage {
+            cpu_s,
+            cores,
+            cpu_limit: spot.millicores.map(|limit| f64::from(limit) / 1000.0),
+            memory_bytes: used.memory_bytes,
+            memory_limit: spot.memory_bytes,
+            processes: 1,
+            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
-    /// Measures the pods of these nodes for whoever asks next.
-    pub fn measure(&self, nodes: BTreeSet<String>) {
-        let mut asked = lock(&self.shared.asked);
-        if asked.is_some_and(|at| at.elapsed() < OFTEN) || self.shared.busy.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        *asked = Some(Instant::now());
-        drop(asked);
-        let meter = self.clone();
-        tokio::spawn(async move {
-            for node in nodes {
-                match meter.node(&node).await {
-                    Ok(()) => meter.shared.failing.store(false, Ordering::Relaxed),
-                    Err(trouble) if meter.shared.failing.swap(true, Ordering::Relaxed) => tracing::debug!("node {node}: {}", trouble.words),
-                    Err(trouble) => tracing::warn!("the CPU and memory of the pods of node {node} cannot be read: {}", trouble.words),
-                }
+    /// How they are measured, once that is known.
+    pub fn how(&self) -> Option<Measured> {
+        let state = lock(&self.shared.state);
+        let how = match &state.refused {
+            None => "from the kubelets, which measure when they are asked: each 25 s for one job, more often for many".to_owned(),
+            Some((_, why)) => format!("from the metrics API, which is 10 to 25 s behind. {why}"),
+        };
+        (state.works || state.failing.is_some()).then(|| Measured { how, fails: state.failing.clone() })
+    }
+
+    /// Measures a job's pods for whoever asks next, if it is time to; `jobs` is how many jobs there are.
+    pub fn measure(&self, job: &str, spots: Vec<Spot>, jobs: usize) {
+        let by_kubelets = lock(&self.shared.state).refused.as_ref().is_none_or(|(at, _)| ASK_AGAIN < at.elapsed());
+        let place = |spot: &Spot| {
+            let node = spot.node.clone()?;
+            Some(if by_kubelets { Place::Node(node) } else { Place::Namespace(spot.namespace.clone()) })
+        };
+        let places: BTreeSet<Place> = spots.iter().filter_map(place).collect();
+        let unchanged = self.unchanged(job, spots);
+        for place in places {
+            if self.turn(&place, jobs, unchanged) {
+                let meter = self.clone();
+                tokio::spawn(async move { meter.read(place).await });
             }
-            meter.shared.busy.store(false, Ordering::Release);
-        });
+        }
     }
 
-    async fn node(&self, node: &str) -> Result<(), Trouble> {
-        let client = self.cluster.client().await?;
-        let path = format!("/api/v1/nodes/{node}/proxy/metrics/resource");
-        let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError).map_err(|error| Trouble::from(&error))?;
-        let text = ask(client.request_text(request)).await?;
+    /// How long a job's pods and their CPU are what they are.
+    fn unchanged(&self, job: &str, spots: Vec<Spot>) -> Duration {
+        let mut changed = lock(&self.shared.changed);
         let now = Instant::now();
-        let mut read = lock(&self.shared.read);
-        read.retain(|_, reading| reading.at.elapsed() < STALE);
-        read.extend(parse(&text).into_iter().map(|(pod, (cpu_s, memory_bytes))| (pod, Reading { cpu_s, memory_bytes, at: now })));
-        Ok(())
+        let (known, since) = changed.entry(job.to_owned()).or_insert_with(|| (Vec::new(), now));
+        if *known != spots {
+            (*known, *since) = (spots, now);
+        }
+        since.elapsed()
+    }
+
+    /// Forgets a job that is over.
+    pub fn forget(&self, job: &str) {
+        lock(&self.shared.changed).remove(job);
+    }
+
+    fn turn(&self, place: &Place, jobs: usize, unchanged: Duration) -> bool {
+        let mut asked = lock(&self.shared.asked);
+        asked.retain(|_, at| at.elapsed() < STALE);
+        let places = asked.len() + usize::from(!asked.contains_key(place));
+        let calm = pause(places, jobs);
+        let pause = match place {
+            Place::Node(_) if unchanged < HURRY => HURRIED,
+            Place::Namespace(_) if unchanged < LATE_HURRY => LAG,
+            Place::Node(_) => calm,
+            Place::Namespace(_) => calm.max(LAG),
+        };
+        if asked.get(place).is_some_and(|at| at.elapsed() < pause) {
+            return false;
+        }
+        asked.insert(place.clone(), Instant::now());
+        true
+    }
+
+    async fn read(&self, place: Place) {
+        let outcome = match &place {
+            Place::Node(node) => self.text(&format!("/api/v1/nodes/{node}/proxy/metrics/resource")).await.map(|text| of_kubelet(&text)),
+            Place::Namespace(namespace) => self.metrics_api(namespace).await,
+        };
+        let mut state = lock(&self.shared.state);
+        match outcome {
+            Ok(pods) => {
+                (state.failing, state.works) = (None, true);
+                if matches!(place, Place::Node(_)) {
+                    state.refused = None;
+                    // On its way to the kubelet the API server has read the node from its store: both are there.
+                    self.cluster.spoke();
+                }
+                drop(state);
+                let now = Instant::now();
+                let mut read = lock(&self.shared.read);
+                read.retain(|_, (_, at)| at.elapsed() < STALE);
+                read.extend(pods.into_iter().map(|(pod, used)| (pod, (used, now))));
+            }
+            // What it does not allow it will not allow in a second either.
+            Err(trouble) if matches!(place, Place::Node(_)) && trouble.kind == Kind::Refused => {
+                tracing::warn!("the kubelets are not asked for CPU and memory, the metrics API is: {}", trouble.words);
+                state.refused = Some((Instant::now(), trouble.words));
+            }
+            Err(trouble) => {
+                if state.failing.is_none() {
+                    tracing::warn!("CPU and memory of pods cannot be read ({place:?}): {}", trouble.words);
+                }
+                state.failing = Some(trouble.words);
+            }
+        }
+    }
+
+    async fn metrics_api(&self, namespace: &str) -> Result<HashMap<PodName, Used>, Trouble> {
+        let label = JOB_LABEL.replace('/', "%2F");
+        let path = format!("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods?labelSelector={label}");
+        let text = self.text(&path).await.map_err(|trouble| match trouble.kind {
+            Kind::Gone => Trouble { kind: Kind::Gone, words: "The cluster has no metrics API. Install metrics-server.".to_owned() },
+            _ => trouble,
+        })?;
+        let unread =
+            |error: serde_json::Error| Trouble { kind: Kind::Away, words: format!("The metrics API answers what it should not: {error}.") };
+        of_metrics_api(&text, now_ms()).map_err(unread)
+    }
+
+    async fn text(&self, path: &str) -> Result<String, Trouble> {
+        let client = self.cluster.client().await?;
+        let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError).map_err(|error| Trouble::from(&error))?;
+        ask(client.request_text(request)).await
     }
 }
 
-/// CPU seconds and bytes by namespace and pod, from Prometheus' text format.
-fn parse(text: &str) -> HashMap<PodName, (f64, u64)> {
-    // For each pod the sums of what the lines of each name say.
-    let mut pods: HashMap<PodName, [f64; 4]> = HashMap::new();
-    for line in text.lines() {
-        let Some((name, rest)) = line.split_once('{') else { continue };
-        let Some((labels, value)) = rest.rsplit_once('}') else { continue };
-        let Some(place) = CPU.iter().chain(&MEMORY).position(|known| *known == name) else { continue };
-        // A time may follow the value.
-        let Some(value) = value.split_whitespace().next().and_then(|value| value.parse::<f64>().ok()) else { continue };
-        let (Some(namespace), Some(pod)) = (label(labels, "namespace"), label(labels, "pod")) else { continue };
-        pods.entry((namespace.to_owned(), pod.to_owned())).or_default()[place] += value;
-    }
-    let used = |[pod_cpu, cpu, pod_memory, memory]: [f64; 4]| (pod_cpu.max(cpu), pod_memory.max(memory) as u64);
-    pods.into_iter().map(|(pod, sums)| (pod, used(sums))).collect()
-}
-
-/// The value of a label. Names of pods and namespaces have nothing that would be escaped.
-fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
-    labels.split(',').find_map(|label| label.trim().strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
+/// How far apart readings of one place are, so that all together are one a job in 25 s.
+fn pause(places: usize, jobs: usize) -> Duration {
+    let fair = EVERY * u32::try_from(places).unwrap_or(u32::MAX) / u32::try_from(jobs.max(1)).unwrap_or(u32::MAX);
+    fair.clamp(OFTEN, EVERY * 2)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
 
     #[test]
-    fn what_a_kubelet_says_is_read_by_pod() {
-        let text = "# HELP pod_cpu_usage_seconds_total [STABLE] Cumulative cpu time consumed by the pod in core-seconds\n\
-            # TYPE pod_cpu_usage_seconds_total counter\n\
-            pod_cpu_usage_seconds_total{namespace=\"batch\",pod=\"kj-1-abcde\"} 1.234567 1769000000000\n\
-            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-abcde\"} 1.2 1769000000000\n\
-            pod_cpu_usage_seconds_total{namespace=\"batch\",pod=\"kj-1-fghij\"} 0 1769000000000\n\
-            container_cpu_usage_seconds_total{container=\"worker\",namespace=\"batch\",pod=\"kj-1-fghij\"} 2 1769000000000\n\
-            container_cpu_usage_seconds_total{container=\"side\",namespace=\"batch\",pod=\"kj-1-fghij\"} 0.5 1769000000000\n\
-            container_memory_working_set_bytes{container=\"worker\",namespace=\"batch\",pod=\"kj-1-fghij\"} 7 1769000000000\n\
-            node_cpu_usage_seconds_total 77.1 1769000000000\n\
-            pod_memory_working_set_bytes{namespace=\"batch\",pod=\"kj-1-abcde\"} 1.048576e+06 1769000000000\n\
-            pod_cpu_usage_seconds_total{namespace=\"other\",pod=\"x\"} broken\n";
-        let pods = parse(text);
-        assert_eq!(pods[&("batch".to_owned(), "kj-1-abcde".to_owned())], (1.234_567, 1_048_576));
-        assert_eq!(pods[&("batch".to_owned(), "kj-1-fghij".to_owned())], (2.5, 7), "only its containers are told");
-        assert_eq!(pods.len(), 2);
-        assert!(parse("").is_empty());
+    fn readings_are_one_a_job_in_25_seconds_and_no_more_than_one_a_second() {
+        assert_eq!(pause(1, 1), Duration::from_secs(25));
+        assert_eq!(pause(1, 5), Duration::from_secs(5));
+        assert_eq!(pause(4, 10), Duration::from_secs(10));
+        assert_eq!(pause(1, 1000), Duration::from_secs(1));
+        assert_eq!(pause(100, 1), Duration::from_secs(50), "one job on a hundred nodes costs more: two requests a second");
+        assert_eq!(pause(1, 0), Duration::from_secs(25));
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt;
@@ -16,14 +16,16 @@ use kube::{
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
-    cluster::{Cluster, Trouble},
+    cluster::{ANSWER, Cluster, SILENCE, Trouble, away},
     pod::{Seen, not_made},
     template::JOB_LABEL,
 };
 use crate::platform::lock::lock;
 
-/// First and longest pause before a watch that failed is tried again.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// First and longest pause before pods are listed anew: loops hold meanwhile, so it is no longer than their tick.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
+/// Before events are: nothing waits for them.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What a job is told.
 #[derive(Debug, Clone)]
@@ -38,8 +40,11 @@ pub enum News {
         at: i64,
         why: String,
     },
-    /// Nothing can be seen now, and why.
-    Blind(String),
+    /// Nothing can be seen since then, and why; until all pods are listed anew.
+    Blind {
+        since: Instant,
+        why: String,
+    },
 }
 
 /// The watches of all namespaces in use. Cheap to clone.
@@ -56,6 +61,8 @@ struct Namespace(Mutex<Known>);
 struct Known {
     /// By uid; none before the first list.
     pods: Option<HashMap<String, Seen>>,
+    /// Since when they may be others by now, and why.
+    blind: Option<(Instant, String)>,
     jobs: HashMap<String, UnboundedSender<News>>,
 }
 
@@ -75,6 +82,9 @@ impl Watches {
             // The receiver is still in hand.
             let _ = told.send(News::Listed(pods.values().filter(|pod| pod.job == job).cloned().collect()));
         }
+        if let Some((since, why)) = known.blind.clone() {
+            let _ = told.send(News::Blind { since, why });
+        }
         known.jobs.insert(job.to_owned(), told);
         tells
     }
@@ -87,29 +97,57 @@ impl Watches {
     }
 }
 
+/// A watch that failed is not gone on with: what it would have told is read anew as a list.
 async fn pods(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
     let client = client(&cluster, &known).await;
     let config = watcher::Config::default().labels(JOB_LABEL);
-    let mut stream = Box::pin(watcher(Api::<Pod>::namespaced(client, &namespace), config));
-    let (mut pause, mut listing) = (PAUSES.0, HashMap::new());
-    while let Some(event) = stream.next().await {
-        match event {
-            Ok(event) => {
-                pause = PAUSES.0;
-                known.heed(event, &mut listing);
+    let mut pause = PAUSES.0;
+    loop {
+        let mut stream = Box::pin(watcher(Api::<Pod>::namespaced(client.clone(), &namespace), config.clone()));
+        let (mut listing, mut listed) = (HashMap::new(), false);
+        let error = loop {
+            // A list is an answer, which may take its time; a watch may be silent.
+            let next = if listed { Ok(stream.next().await) } else { tokio::time::timeout(ANSWER, stream.next()).await };
+            match next {
+                Ok(Some(Ok(event))) => {
+                    pause = PAUSES.0;
+                    cluster.spoke();
+                    listed |= matches!(event, Event::InitDone);
+                    known.heed(event, &mut listing);
+                }
+                Ok(Some(Err(error))) => break Some(error),
+                Ok(None) | Err(_) => break None,
             }
-            Err(error) => {
-                known.tell_all(&News::Blind(words(&error)));
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSES.1);
-            }
-        }
+        };
+        let now = Instant::now();
+        let since = if error.as_ref().is_some_and(silent) { now.checked_sub(SILENCE).unwrap_or(now) } else { now };
+        known.lose(since, error.as_ref().map_or_else(unanswered, words));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
     }
+}
+
+/// It heard nothing for so long that it took the connection for cut.
+fn silent(error: &watcher::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Only what says that pods could not be made: all else shows in the pods themselves.
 async fn notices(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
-    let client = client(&cluster, &known).await;
+    // The API server has nothing to say about events of which there are none: that watch may be silent.
+    let client = loop {
+        match cluster.client().await {
+            Ok(client) => break client,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    };
     let config = watcher::Config::default().fields("involvedObject.kind=Job,reason=FailedCreate");
     let mut stream = Box::pin(watcher(Api::<Notice>::namespaced(client, &namespace), config));
     while let Some(event) = stream.next().await {
@@ -118,7 +156,7 @@ async fn notices(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
             Ok(_) => {}
             Err(error) => {
                 tracing::debug!("the events of namespace {namespace} cannot be seen: {}", words(&error));
-                tokio::time::sleep(PAUSES.1).await;
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
@@ -127,9 +165,9 @@ async fn notices(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
 /// A client, sooner or later.
 async fn client(cluster: &Cluster, known: &Namespace) -> kube::Client {
     loop {
-        match cluster.client().await {
+        match cluster.watching().await {
             Ok(client) => return client,
-            Err(trouble) => known.tell_all(&News::Blind(trouble.words)),
+            Err(trouble) => known.lose(Instant::now(), trouble.words),
         }
         tokio::time::sleep(PAUSES.1).await;
     }
@@ -146,7 +184,7 @@ impl Namespace {
                 known
                     .jobs
                     .retain(|job, told| told.send(News::Listed(pods.values().filter(|pod| pod.job == *job).cloned().collect())).is_ok());
-                known.pods = Some(pods);
+                (known.pods, known.blind) = (Some(pods), None);
             }
             Event::Apply(pod) => {
                 let Some(seen) = Seen::of(&pod) else { return };
@@ -170,8 +208,12 @@ impl Namespace {
         lock(&self.0).tell(job, news);
     }
 
-    fn tell_all(&self, news: &News) {
-        lock(&self.0).jobs.retain(|_, told| told.send(news.clone()).is_ok());
+    /// What is known of the pods is no longer what they are, for all that can be said.
+    fn lose(&self, since: Instant, why: String) {
+        let mut known = lock(&self.0);
+        let since = known.blind.as_ref().map_or(since, |(before, _)| *before);
+        known.blind = Some((since, why.clone()));
+        known.jobs.retain(|_, told| told.send(News::Blind { since, why: why.clone() }).is_ok());
     }
 }
 
@@ -182,6 +224,10 @@ impl Known {
             self.jobs.remove(job);
         }
     }
+}
+
+fn unanswered() -> String {
+    away(&format!("no list of pods within {} s", ANSWER.as_secs())).words
 }
 
 fn words(error: &watcher::Error) -> String {

@@ -2,10 +2,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
-use crate::platform::{Exit, lock::lock};
+use crate::platform::{CpuState, Exit, lock::lock};
 
 #[derive(Debug, Default)]
 pub struct Board {
@@ -13,6 +17,12 @@ pub struct Board {
     /// Replicas whose end was told, and who were not asked to go yet: nobody has to wait for them.
     over: Mutex<HashSet<String>>,
     trouble: Mutex<Option<String>>,
+    /// Since when what is known of the pods may be wrong, and why.
+    unseen: Mutex<Option<(Instant, String)>>,
+    cpu: Mutex<Option<CpuState>>,
+    /// There are pods of an earlier server, which this one has yet to find.
+    adopting: AtomicBool,
+    listed: AtomicBool,
     spots: Mutex<HashMap<String, Spot>>,
 }
 
@@ -22,6 +32,10 @@ pub struct Spot {
     pub namespace: String,
     pub pod: String,
     pub node: Option<String>,
+    /// CPU that it may use now, in thousandths of a core; `None` without a limit.
+    pub millicores: Option<u32>,
+    /// Memory that it may use; `None` without a limit.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Board {
@@ -48,6 +62,29 @@ impl Board {
 
     pub fn trouble(&self) -> Option<String> {
         lock(&self.trouble).clone()
+    }
+
+    pub fn set_unseen(&self, listed: bool, unseen: Option<(Instant, String)>) {
+        *lock(&self.unseen) = unseen;
+        self.listed.store(listed, Ordering::Relaxed);
+    }
+
+    pub fn adopt(&self) {
+        self.adopting.store(true, Ordering::Relaxed);
+    }
+
+    pub fn unseen(&self) -> Option<(Instant, String)> {
+        let searching = self.adopting.load(Ordering::Relaxed) && !self.listed.load(Ordering::Relaxed);
+        let unlisted = || searching.then(|| (Instant::now(), "The pods are being looked for.".to_owned()));
+        lock(&self.unseen).clone().or_else(unlisted)
+    }
+
+    pub fn set_cpu(&self, cpu: Option<CpuState>) {
+        *lock(&self.cpu) = cpu;
+    }
+
+    pub fn cpu(&self) -> Option<CpuState> {
+        lock(&self.cpu).clone()
     }
 
     pub fn set_spots(&self, spots: HashMap<String, Spot>) {

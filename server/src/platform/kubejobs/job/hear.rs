@@ -8,7 +8,7 @@ use std::{
 
 use super::{LAST_LINES, Task, board::Spot};
 use crate::platform::{
-    Exit,
+    CpuState, Exit,
     kubejobs::{
         cluster::{Kind, Trouble},
         follow::follow,
@@ -20,19 +20,14 @@ use crate::platform::{
     replica_id,
 };
 
-/// A watch that fails says so at least every two seconds.
-const BLIND: Duration = Duration::from_secs(8);
 /// A pod is made within a second; what takes longer has a reason.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Task {
     pub(super) fn hear(&mut self, news: News) {
-        if matches!(news, News::Listed(_) | News::Pod(_) | News::Gone(_)) {
-            self.blind = None;
-        }
         match news {
             News::Listed(pods) => {
-                self.state.listed = true;
+                (self.state.listed, self.blind) = (true, None);
                 let known = std::mem::take(&mut self.state.pods);
                 pods.into_iter().for_each(|pod| self.see(pod));
                 for pod in known.into_values() {
@@ -49,10 +44,9 @@ impl Task {
             // Times of events are whole seconds.
             News::NotMade { at, why } if self.raised_at <= at + 1000 => self.not_made = Some((at, why)),
             News::NotMade { .. } => {}
-            News::Blind(why) => {
-                let now = Instant::now();
-                self.state.unsure_until = Some(now + UNSURE);
-                self.blind = Some((now, why));
+            News::Blind { since, why } => {
+                self.state.unsure_until = Some(Instant::now() + UNSURE);
+                self.blind = Some((since, why));
             }
         }
     }
@@ -86,10 +80,21 @@ impl Task {
                 member.over.get_or_insert(how_ended(pod, member.ending.is_some()));
             }
         }
+        self.recall_cpu();
         self.follow_logs();
         let listens = self.tell_ends();
         self.show();
         listens
+    }
+
+    /// An earlier server may have given its pods other CPU than their template says: newer ones get the same.
+    fn recall_cpu(&mut self) {
+        if !self.recalls_cpu || !self.state.listed {
+            return;
+        }
+        self.recalls_cpu = false;
+        let template = (self.parts.params.cpu * 1000.0).round() as u32;
+        self.state.cpu = self.state.cpu.or_else(|| given(&self.state).filter(|given| 0 < template && *given != template));
     }
 
     fn tell_ends(&mut self) -> Option<Duration> {
@@ -153,13 +158,24 @@ impl Task {
                 at.insert(ip, replica.clone());
             }
             let namespace = self.parts.namespace.clone();
-            spots.insert(replica, Spot { namespace, pod: pod.name.clone(), node: pod.node.clone() });
+            let (millicores, memory_bytes) = (pod.millicores, pod.memory_bytes);
+            spots.insert(replica, Spot { namespace, pod: pod.name.clone(), node: pod.node.clone(), millicores, memory_bytes });
         }
         if let Some(door) = self.parts.home.upgrade().and_then(|home| home.door(&self.parts.job)) {
             door.know(at);
         }
         self.parts.board.set_spots(spots);
         self.parts.board.set_trouble(self.trouble());
+        let wanted = self.state.cpu.filter(|_| self.state.cpu_refused.is_none());
+        let refused = self.state.cpu_refused.clone();
+        self.parts.board.set_cpu(wanted.or_else(|| given(&self.state)).map(|millicores| CpuState { millicores, refused }));
+        self.parts.board.set_unseen(self.state.listed, self.unseen());
+    }
+
+    /// Since when the pods may be others than they are known as: their watch is cut, or a question has no answer.
+    fn unseen(&self) -> Option<(Instant, String)> {
+        let away = || self.failed.as_ref().filter(|(trouble, _)| trouble.kind == Kind::Away);
+        self.blind.clone().or_else(|| away().map(|(trouble, _)| (self.away_since.unwrap_or_else(Instant::now), trouble.words.clone())))
     }
 
     /// What keeps things from being as they are wanted, the most telling first.
@@ -177,7 +193,7 @@ impl Task {
         if let Some(why) = self.state.pods.values().filter(|pod| pod.lives()).find_map(|pod| pod.waits.clone()) {
             return Some(why);
         }
-        if let Some((_, why)) = self.blind.as_ref().filter(|(at, _)| at.elapsed() < BLIND) {
+        if let Some((_, why)) = &self.blind {
             return Some(why.clone());
         }
         let long = self.state.scaled_at.is_some_and(|at| PATIENCE < at.elapsed());
@@ -185,6 +201,16 @@ impl Task {
             "Kubernetes has not made all pods yet. After a pod has failed it waits 10 s and more before it makes the next.".to_owned()
         })
     }
+}
+
+/// The CPU that most of the job's pods were given, in thousandths of a core; of two as frequent the larger.
+fn given(state: &State) -> Option<u32> {
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    let pods = state.members.values().filter_map(|member| state.pods.get(member.pod.as_ref()?));
+    for millicores in pods.filter(|pod| pod.lives()).filter_map(|pod| pod.given_millicores) {
+        *counts.entry(millicores).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(millicores, count)| (*count, *millicores)).map(|(millicores, _)| millicores)
 }
 
 /// Pods that bear the name of a replica are that replica; adopted replicas without one are gone.

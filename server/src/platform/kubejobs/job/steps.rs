@@ -21,7 +21,7 @@ use crate::{
 /// Questions that are under way at one time.
 const ABREAST: usize = 16;
 /// First and longest pause after a failed step.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 
 impl Task {
     pub(super) async fn take(&mut self, steps: Vec<Step>) {
@@ -46,6 +46,8 @@ impl Task {
                     }
                     pod.into_iter().for_each(|pod| self.see(pod));
                 }
+                // It is no trouble of the replicas: they have the CPU that they had.
+                Err(Trouble { kind: Kind::Refused, words }) if matches!(step, Step::Resize { .. }) => self.state.cpu_refused = Some(words),
                 // It went meanwhile, which the watch will tell.
                 Err(Trouble { kind: Kind::Gone | Kind::Conflict, words }) => {
                     outcome = outcome.and(Err(Trouble { kind: Kind::Gone, words }));
@@ -54,7 +56,7 @@ impl Task {
             }
         }
         match outcome {
-            Ok(()) => (self.failed, self.failures) = (None, 0),
+            Ok(()) => (self.failed, self.failures, self.away_since) = (None, 0, None),
             Err(trouble) => self.fail(trouble),
         }
     }
@@ -62,6 +64,7 @@ impl Task {
     fn fail(&mut self, trouble: Trouble) {
         if trouble.kind == Kind::Away {
             self.state.unsure_until = Some(Instant::now() + UNSURE);
+            self.away_since.get_or_insert_with(Instant::now);
         }
         let pause = (PAUSES.0 * 2_u32.saturating_pow(self.failures.min(8))).min(PAUSES.1);
         self.failures += 1;
@@ -119,7 +122,9 @@ impl Task {
 
     async fn ask_pods(&self, asks: &Arc<Asks>, steps: Vec<Step>) -> Vec<(Step, Result<Option<Seen>, Trouble>)> {
         let questions = steps.into_iter().filter_map(|step| {
-            let (Step::Claim { uid, .. } | Step::Gate { uid, .. } | Step::Delete { uid, .. }) = &step else { return None };
+            let (Step::Claim { uid, .. } | Step::Gate { uid, .. } | Step::Resize { uid, .. } | Step::Delete { uid, .. }) = &step else {
+                return None;
+            };
             let pod = self.state.pods.get(uid)?.clone();
             let replica = if let Step::Claim { replica, .. } = &step { self.replica(*replica) } else { String::new() };
             let asks = Arc::clone(asks);
@@ -127,6 +132,7 @@ impl Task {
                 let answer = match &step {
                     Step::Claim { .. } => asks.claim(&pod, &replica).await,
                     Step::Gate { on, .. } => asks.gate(&pod, *on).await,
+                    Step::Resize { millicores, .. } => asks.resize(&pod, *millicores).await,
                     Step::Delete { grace_s, .. } => asks.delete(&pod, *grace_s).await,
                     Step::Ensure | Step::Scale { .. } | Step::Look => Ok(None),
                 };
@@ -161,7 +167,7 @@ impl Task {
                 return Some(PAUSES.0);
             }
             sweep.removed = true;
-            (self.failed, self.failures) = (None, 0);
+            (self.failed, self.failures, self.away_since) = (None, 0, None);
             (self.made, self.state.exists, self.state.parallelism) = (None, false, None);
         }
         let since = sweep.since;

@@ -6,137 +6,19 @@
 //! `start` of the cluster's parts. `cargo xtask test --cluster` brings one up and sets them.
 #![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
+mod account;
+mod cluster;
+mod cpu;
+mod outage;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota, Service};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client};
+use cluster::{Cluster, all_done_once, failures, parsed, running, until};
+use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use support::Server;
-
-/// A cluster, and a namespace of the test's own in it.
-struct Cluster {
-    client: Client,
-    namespace: String,
-    arguments: Vec<String>,
-    image: String,
-}
-
-fn setting(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: these tests need a cluster, which `cargo xtask test --cluster` brings up"))
-}
-
-impl Cluster {
-    async fn new(name: &str) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let file = setting("ASPERATHOS_TEST_KUBECONFIG");
-        let kubeconfig = kube::config::Kubeconfig::read_from(&file).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
-        let client = Client::try_from(config).unwrap();
-        let namespace = format!("{name}-{:08x}", rand::random::<u32>());
-        let made: Namespace = parsed(json!({
-            "metadata": { "name": namespace, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
-        }));
-        Api::all(client.clone()).create(&PostParams::default(), &made).await.unwrap();
-        let listen = setting("ASPERATHOS_TEST_PODS_LISTEN");
-        let arguments = ["--kubeconfig", &file, "--namespace", &namespace, "--pods-listen", &listen].map(str::to_owned).into();
-        Self { client, namespace, arguments, image: setting("ASPERATHOS_TEST_IMAGE") }
-    }
-
-    async fn server(&self) -> Server {
-        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        Server::start_with(&arguments).await
-    }
-
-    fn api<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
-    {
-        Api::namespaced(self.client.clone(), &self.namespace)
-    }
-
-    /// Names of pods that are neither ended nor on their way out.
-    async fn living(&self) -> BTreeSet<String> {
-        let pods = self.api::<Pod>().list(&ListParams::default()).await.unwrap();
-        let lives = |pod: &Pod| {
-            let phase = pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
-            pod.metadata.deletion_timestamp.is_none() && phase != "Succeeded" && phase != "Failed"
-        };
-        pods.items.into_iter().filter(lives).filter_map(|pod| pod.metadata.name).collect()
-    }
-
-    async fn pods_are(&self, count: usize, server: &Server) {
-        until(&format!("{count} pods"), server, async || self.living().await.len() == count).await;
-    }
-
-    async fn nothing_is_left(&self, server: &Server) {
-        until("nothing is left", server, async || {
-            self.api::<Pod>().list(&ListParams::default()).await.unwrap().items.is_empty()
-                && self.api::<Job>().list(&ListParams::default()).await.unwrap().items.is_empty()
-                && self.api::<Service>().list(&ListParams::default()).await.unwrap().items.is_empty()
-        })
-        .await;
-    }
-
-    /// A job of items that each take a while, with replicas by a script.
-    fn job(&self, items: usize, each_s: f64, script: &[&str]) -> Value {
-        let items: Vec<String> = (0..items).map(|item| format!("sleep:{each_s}:{item}")).collect();
-        json!({
-            "name": "pods",
-            "platform": { "kind": "kubejobs", "params": { "image": self.image, "pull_policy": "never", "grace_s": 5 } },
-            "workload": { "source": "inline", "items": items },
-            "objective": { "deadline_s": 300 },
-            "replicas": { "min": 1, "max": 8, "initial": 3 },
-            "loops": [{ "name": "script", "controller": { "kind": "scripted", "params": { "script": script } } }],
-        })
-    }
-
-    async fn end(self) {
-        let _ = Api::<Namespace>::all(self.client.clone()).delete(&self.namespace, &DeleteParams::background()).await;
-    }
-}
-
-fn parsed<K: serde::de::DeserializeOwned>(value: Value) -> K {
-    serde_json::from_value(value).unwrap()
-}
-
-async fn until(what: &str, server: &Server, so: impl AsyncFnMut() -> bool) {
-    until_within(what, Duration::from_secs(60), server, so).await;
-}
-
-async fn until_within(what: &str, long: Duration, server: &Server, mut so: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !so().await {
-        assert!(begun.elapsed() < long, "it did not come to pass: {what}\n{}", server.log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn running(server: &Server, job: &str) -> (u64, String) {
-    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
-    let running = detail["summary"]["replicas"]["running"].as_u64().unwrap_or(0);
-    (running, detail["summary"]["reason"].as_str().unwrap_or_default().to_owned())
-}
-
-/// Failures among the marks: a replica that ended and was not asked to, a start that failed.
-async fn failures(server: &Server, job: &str) -> Vec<String> {
-    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
-    let marks = detail["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == "failure");
-    marks.map(|mark| mark["text"].as_str().unwrap().to_owned()).collect()
-}
-
-async fn all_done_once(server: &Server, job: &str, count: usize) {
-    let items = server.items(job).await;
-    assert_eq!(items.len(), count);
-    for item in &items {
-        assert_eq!((&item["state"], &item["attempts"]), (&json!("done"), &json!(1)), "{item}\n{}", server.log());
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: cargo xtask test --cluster"]
@@ -295,50 +177,6 @@ async fn cpu_and_memory_are_those_of_the_pods() {
     eprintln!("CPU and memory: {seen:?}");
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
     server.wait(&job, &["terminated"]).await;
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
-}
-
-/// Does something to the cluster itself: `kill apiserver`, `start apiserver`.
-fn cluster_does(words: &[&str]) {
-    let command = setting("ASPERATHOS_TEST_CLUSTER");
-    let mut program = command.split_whitespace();
-    let done = std::process::Command::new(program.next().unwrap()).args(program).args(words).status().unwrap();
-    assert!(done.success(), "{command} {words:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: cargo xtask test --cluster"]
-async fn the_api_server_dies_and_comes_back_and_nobody_is_taken_for_ended() {
-    let cluster = Cluster::new("outage").await;
-    let server = cluster.server().await;
-    let job = server.submit(&cluster.job(2000, 0.3, &["0: 4", "10: 2"])).await;
-    until("four replicas run", &server, async || running(&server, &job).await.0 == 4).await;
-    let before = cluster.living().await;
-    cluster_does(&["kill", "apiserver"]);
-    // The scale-in falls into the outage, and waits for its end.
-    until("it is said", &server, async || running(&server, &job).await.1.contains("The cluster does not answer")).await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
-    let ended = detail["replicas"].as_array().unwrap().iter().filter(|replica| replica["state"] == "ended").count();
-    assert_eq!(ended, 0, "{}", detail["replicas"]);
-    let done = detail["summary"]["items"]["done"].as_u64().unwrap();
-    cluster_does(&["start", "apiserver"]);
-    until("the items go on", &server, async || {
-        server.get(&format!("/api/v1/jobs/{job}")).await["summary"]["items"]["done"].as_u64().unwrap() > done
-    })
-    .await;
-    // Controllers that lost their server pause before they look again, a minute and more.
-    let two = async || running(&server, &job).await.0 == 2 && running(&server, &job).await.1.is_empty();
-    until_within("two are left", Duration::from_secs(150), &server, two).await;
-    assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
-    assert!(cluster.living().await.is_subset(&before), "{}", server.log());
-    server.post(&format!("/api/v1/jobs/{job}/stop"), &json!({})).await;
-    server.wait(&job, &["stopped"]).await;
-    let items = server.items(&job).await;
-    let lost: Vec<&Value> =
-        items.iter().filter(|item| item["state"] != "waiting" && (item["state"] != "done" || item["attempts"] != 1)).collect();
-    assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
     cluster.nothing_is_left(&server).await;
     cluster.end().await;
 }
