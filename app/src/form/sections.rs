@@ -164,7 +164,10 @@ fn Fold(title: &'static str, about: &'static str, open: bool, children: Children
     .erase()
 }
 
-/// Any number of monitors; those that need nothing from the user are on at first.
+/// Monitors that are on at first: what makes sense of every job, wherever it runs.
+const USUAL: [&str; 2] = ["progress", "cpu"];
+
+/// Any number of monitors.
 #[component]
 pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
     let wrong = filled.wrong("monitors.");
@@ -172,12 +175,12 @@ pub fn Monitors(monitors: Vec<KindInfo>, filled: Filled) -> impl IntoView {
         .into_iter()
         .map(|info| {
             let name = format!("monitors.{}.on", info.kind);
-            let needs_nothing = info.fields.iter().all(|field| !super::names::text(&field.default).is_empty());
+            let usual = USUAL.contains(&&*info.kind);
             let error = filled.error(&name);
             view! {
                 <div class="optional">
                     <label class="check">
-                        <input type="checkbox" class="switch" id=name.clone() name=name.clone() checked=filled.checked(&name, needs_nothing)/>
+                        <input type="checkbox" class="switch" id=name.clone() name=name.clone() checked=filled.checked(&name, usual)/>
                         {info.title.clone()}
                     </label>
                     {error.map(|error| view! { <p class="error">{error}</p> }.erase())}
