@@ -85,14 +85,22 @@ pub struct JobQueue {
     /// An item that was given out this many times without being completed is dead.
     pub max_attempts: u32,
     pub order: Order,
-    #[serde(default, skip_serializing_if = "Backend::is_embedded")]
-    pub backend: Backend,
+    /// What keeps the items, their states and their results: [`JobQueue::REDIS`], or nobody but the server in its data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
     /// Where the Redis is, for the backend of that name. Its name and password are with the server alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
 impl JobQueue {
+    /// A Redis or Valkey that is there already.
+    pub const REDIS: &str = "redis";
+
+    pub fn in_redis(&self) -> bool {
+        self.backend.as_deref() == Some(Self::REDIS)
+    }
+
     pub fn rules(&self) -> QueueSpec {
         QueueSpec { max_attempts: self.max_attempts, order: self.order }
     }
@@ -101,25 +109,7 @@ impl JobQueue {
 impl From<QueueSpec> for JobQueue {
     /// Kept by the server itself.
     fn from(rules: QueueSpec) -> Self {
-        Self { max_attempts: rules.max_attempts, order: rules.order, backend: Backend::Embedded, url: None }
-    }
-}
-
-/// What keeps the items of a job, their states and their results.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Backend {
-    /// The server, in its data folder.
-    #[default]
-    Embedded,
-    /// A Redis or Valkey that is there already.
-    Redis,
-}
-
-impl Backend {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    fn is_embedded(&self) -> bool {
-        *self == Self::Embedded
+        Self { max_attempts: rules.max_attempts, order: rules.order, backend: None, url: None }
     }
 }
 

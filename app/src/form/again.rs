@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use control::{
-    job::{Backend, JobSpec, Order, Workload},
+    job::{JobSpec, Order, Workload},
     live::JobDetail,
     plugin::{Catalog, KindInfo, PluginSpec},
 };
@@ -38,7 +38,7 @@ fn filled(spec: &JobSpec, catalog: &Catalog) -> SubmitForm {
     put("replicas.initial", spec.replicas.initial.to_string());
     put("queue.max_attempts", spec.queue.max_attempts.to_string());
     put("queue.order", if spec.queue.order == Order::Lifo { "lifo" } else { "fifo" }.to_owned());
-    put("queue.backend", if spec.queue.backend == Backend::Redis { "redis" } else { "embedded" }.to_owned());
+    put("queue.backend", spec.queue.backend.clone().unwrap_or_else(|| "embedded".to_owned()));
     put("queue.url", spec.queue.url.clone().unwrap_or_default());
     let (source, field, text) = match &spec.workload {
         Workload::Inline { items } => ("inline", "workload.items", items),

@@ -13,7 +13,7 @@ pub fn SignIn() -> impl IntoView {
         <section class="card empty">
             <h1>"Sign in"</h1>
             <p>"Open the link that the server printed when it started, or a fresh one: "<code>"asperathos link"</code></p>
-            <p class="muted">"A link signs one browser in, once, within a quarter of an hour: one that leads here was used or is too old."</p>
+            <p class="muted">"A link signs one browser in, once, within a quarter of an hour."</p>
         </section>
     }
     .erase()

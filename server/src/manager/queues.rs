@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::api::error::ApiError;
-use control::job::{Backend, JobQueue, Phase};
+use control::job::{JobQueue, Phase};
 use control::plugin::FieldError;
 use tokio::io::AsyncWriteExt as _;
 
@@ -93,7 +93,7 @@ impl Shared {
     /// Where the Redis of a job is, if it has one. Without the file, as in a data folder that was copied in part, the URL
     /// has no password.
     async fn address(&self, row: &JobRow) -> Result<Option<Address>, QueueError> {
-        if row.spec.queue.backend != Backend::Redis {
+        if !row.spec.queue.in_redis() {
             return Ok(None);
         }
         let shown = row.spec.queue.url.clone().unwrap_or_default();

@@ -27,7 +27,18 @@ impl Redis {
     /// Starts it on the same port and data as before, and waits until it listens.
     pub fn launch(&mut self) {
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", "", "--appendonly", "yes"]);
+        command.args([
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &self.port.to_string(),
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+        ]);
         command.args(["--loglevel", "warning", "--dir"]).arg(self.dir.path());
         if let Some(password) = self.password {
             command.args(["--requirepass", password]);

@@ -1,7 +1,7 @@
 //! The plain sections of a submission as params structs: bounds, units and help stand beside each field.
 
 use control::form::{self, Field};
-use control::job::{Backend, JobQueue, Order};
+use control::job::{JobQueue, Order};
 use control::plugin::FieldError;
 use garde::Validate;
 use schemars::JsonSchema;
@@ -122,7 +122,7 @@ impl QueueParams {
         let wrong = |message: &str| FieldError::new("url", message);
         let typed = self.url.as_deref().map(str::trim).filter(|typed| !typed.is_empty());
         let (backend, url) = match (self.backend, typed) {
-            (BackendParam::Embedded, None) => (Backend::Embedded, None),
+            (BackendParam::Embedded, None) => (None, None),
             (BackendParam::Embedded, Some(_)) => {
                 return Err(wrong("is for the backend redis only: choose that, or leave this out"));
             }
@@ -134,7 +134,7 @@ impl QueueParams {
                 if address.host().parse().is_ok_and(forbidden) {
                     return Err(wrong("leads to an address that this server does not connect to"));
                 }
-                (Backend::Redis, Some(address.secret().to_owned()))
+                (Some(JobQueue::REDIS.to_owned()), Some(address.secret().to_owned()))
             }
         };
         let order = match self.order {

@@ -203,7 +203,9 @@ fn sent(answer: i64) -> Sent {
     match answer {
         NO_RECORDS => Sent::Lost("it holds nothing of this job any more: it was emptied, or came back without its data"),
         OTHER_LIFE => Sent::Lost("another server has taken this job over"),
-        OLDER => Sent::Lost("it came back without the newest of what it had confirmed; an append-only file (appendonly yes) keeps it"),
+        OLDER => Sent::Lost(
+            "it came back without the newest of what it had confirmed; an append-only file (appendonly yes, appendfsync always) keeps it",
+        ),
         _ => Sent::Written,
     }
 }
