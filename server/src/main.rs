@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod controller;
 mod http;
+mod lock;
 mod manager;
 mod monitor;
 mod platform;

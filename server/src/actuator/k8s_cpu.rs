@@ -64,6 +64,10 @@ impl Actuator for Params {
         Ok(Some(Standing { allocation: cpu.millicores, bounds, settling: cpu.settling }))
     }
 
+    fn moves_replicas(&self) -> bool {
+        false
+    }
+
     fn say(&self, text: String) -> String {
         in_cores(&text)
     }

@@ -62,6 +62,11 @@ pub trait Actuator: Send {
         Ok(None)
     }
 
+    /// Whether what it moves is the number of replicas.
+    fn moves_replicas(&self) -> bool {
+        true
+    }
+
     /// A sentence of a law, which speaks of replicas, in what this one moves.
     fn say(&self, text: String) -> String {
         text

@@ -12,10 +12,9 @@ use control::job::LoopSpec;
 use control::join::{Join, join};
 use control::live::{Foretold, LoopView, Mark, MarkKind};
 use control::observation::{Completion, Items, Observation};
-use control::plugin::{FieldError, Plugin as _, PluginSpec};
+use control::plugin::{FieldError, PluginSpec};
 use serde_json::Value;
 
-use crate::actuator::k8s_cpu::K8sCpu;
 use crate::actuator::{self, Actuator, Scalable, Standing};
 use crate::recorder::{Recorder, Stand};
 
@@ -127,6 +126,11 @@ impl Loops {
             one.due_ms = at_ms;
             one.tell(Input::Retuned { at_ms, revision: view.revision, params: view.params.clone() }, wall_ms, outcome);
         }
+    }
+
+    /// Whether what this loop moves is the number of replicas.
+    pub fn moves_replicas(&self, name: &str) -> bool {
+        self.running.iter().find(|one| one.spec.name == name).is_none_or(|one| one.actuator.moves_replicas())
     }
 
     /// Lets every due loop decide, joins the wishes by actuator (the greatest wins), and moves.
@@ -261,7 +265,7 @@ impl Running {
         }
         let name = &self.spec.name;
         // Lines of replicas, in the chart of replicas.
-        if decision.wanted.is_finite() && self.spec.actuator.kind != K8sCpu::KIND {
+        if decision.wanted.is_finite() && self.actuator.moves_replicas() {
             outcome.samples.push((format!("wish.{name}"), decision.wanted));
         }
         if let Some(forecast) = decision.forecast.filter(|_| self.informed) {

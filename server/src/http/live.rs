@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -19,6 +19,7 @@ use super::Web;
 use super::failure::Failure;
 use super::guard::Session;
 use crate::clock::now_ms;
+use crate::lock::lock;
 use crate::store::StoreError;
 use crate::words::chain;
 
@@ -59,7 +60,7 @@ struct Place {
 impl Streams {
     /// A place for one more stream of this session, if there is one.
     fn place(&self, session: &Session) -> Option<Place> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.0);
         let count = open.entry(session.0.clone()).or_default();
         if *count >= OPEN_STREAMS {
             return None;
@@ -71,7 +72,7 @@ impl Streams {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.streams.0);
         if let Some(count) = open.get_mut(&self.session) {
             *count -= 1;
             if *count == 0 {

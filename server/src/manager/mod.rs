@@ -12,7 +12,7 @@ pub mod workload;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use app::api::error::ApiError;
@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::queues::failed;
 use crate::clock::now_ms;
 use crate::config::Settings;
+use crate::lock::lock;
 use crate::platform::{self, Exit, Platform, replica_id};
 use crate::queue::{Queue, Queues};
 use crate::store::{JobRow, NewJob, Store};
@@ -74,7 +75,7 @@ pub struct Manager {
 
 impl Shared {
     pub fn platform(&self, kind: &str) -> Option<Arc<dyn Platform>> {
-        let mut platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut platforms = lock(&self.platforms);
         if let Some(platform) = platforms.get(kind) {
             return Some(platform.clone());
         }
@@ -85,16 +86,16 @@ impl Shared {
 
     /// How replicas of this job ended since the last call.
     pub fn exits_of(&self, job: &str) -> Vec<(String, Exit)> {
-        self.exits.lock().unwrap_or_else(PoisonError::into_inner).remove(job).unwrap_or_default()
+        lock(&self.exits).remove(job).unwrap_or_default()
     }
 
     /// One reaper serves all jobs, and collects what ended after its job.
     fn reap(&self) {
         let reaped: Vec<(String, Exit)> = {
-            let platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+            let platforms = lock(&self.platforms);
             platforms.values().flat_map(|platform| platform.reap()).collect()
         };
-        let mut exits = self.exits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exits = lock(&self.exits);
         for (replica, exit) in reaped {
             let owner = replica_id::split(&replica).map_or(replica.as_str(), |(job, _)| job).to_owned();
             exits.entry(owner).or_default().push((replica, exit));
@@ -103,7 +104,7 @@ impl Shared {
 
     /// Keeps every replica's logs within their limits.
     pub fn trim_logs(&self) {
-        let platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+        let platforms = lock(&self.platforms);
         for platform in platforms.values() {
             platform.trim();
         }
@@ -158,13 +159,13 @@ impl Manager {
             if let Err(error) = ended {
                 tracing::error!("job {id}: its task ended unexpectedly: {error}");
             }
-            tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            lock(&tasks).remove(&id);
             reaper.exits_of(&id);
         });
     }
 
     fn tasks(&self) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<Nudge>>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tasks)
     }
 
     /// Creates a job from a checked submission; answers with its id once it is durable.

@@ -20,9 +20,16 @@ const AGAIN: Duration = Duration::from_secs(1);
 impl Shared {
     /// The queue of a job, living or ended; `None` when there is none.
     pub async fn queue(&self, row: &JobRow) -> Result<Option<Arc<Queue>>, QueueError> {
-        match self.address(row).await? {
-            None => self.queues.load(&row.id),
-            Some(address) => self.queues.load_remote(&row.id, &address).await,
+        match self.queues.opened(&row.id) {
+            Some(queue) => Ok(Some(queue)),
+            None => self.loaded(&row.id, self.address(row).await?.as_ref()).await,
+        }
+    }
+
+    async fn loaded(&self, job: &str, address: Option<&Address>) -> Result<Option<Arc<Queue>>, QueueError> {
+        match address {
+            None => self.queues.load(job),
+            Some(address) => self.queues.load_remote(job, address).await,
         }
     }
 
@@ -45,7 +52,7 @@ impl Shared {
     async fn found_or_made(&self, row: &JobRow) -> Result<Arc<Queue>, QueueError> {
         let new = row.phase == Phase::Created;
         let address = self.address(row).await?;
-        match (self.queue(row).await, address) {
+        match (self.loaded(&row.id, address.as_ref()).await, address) {
             (Ok(Some(queue)), _) => Ok(queue),
             (Ok(None), Some(address)) if !new => {
                 Err(QueueError::Lost { at: address.to_string(), why: "it holds nothing of this job any more".to_owned() })

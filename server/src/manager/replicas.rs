@@ -185,7 +185,7 @@ impl Replicas {
         if line.is_empty() { String::new() } else { format!(" It said last: {line}") }
     }
 
-    /// Answers how many items it completed in its life.
+    /// Gives back what it held and keeps its record, which is answered.
     async fn close(&mut self, mut row: ReplicaRow, clean: bool, words: String) -> Result<ReplicaRow, StoreError> {
         let back = match self.queue.replica_ended(&row.id, clean, &words) {
             Ok(back) => back,

@@ -1,6 +1,6 @@
 //! What the replicas cost: money an hour now, and money so far, by a price that is set or asked for by URL.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Monitor, MonitorError, MonitorPlugin, Reading};
+use crate::lock::lock;
 use crate::manager::workload;
 
 /// How long the price may take to come.
@@ -169,10 +170,6 @@ fn price(text: &str) -> Result<f64, String> {
         let begins: String = text.trim().chars().take(40).collect();
         format!("it must answer a number, or JSON such as {{\"price_replica_hour\": 0.12}}, and answered “{begins}”")
     })
-}
-
-fn lock(asked: &Mutex<Asked>) -> std::sync::MutexGuard<'_, Asked> {
-    asked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

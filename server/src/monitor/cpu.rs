@@ -6,7 +6,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Monitor, MonitorError, MonitorPlugin, Reading};
+use super::{Monitor, MonitorError, MonitorPlugin, Reading, mean};
 
 pub struct Cpu;
 
@@ -49,7 +49,7 @@ struct Smoothed {
 #[async_trait]
 impl Monitor for Smoothed {
     async fn read(&mut self, reading: &Reading) -> Result<Vec<(String, f64)>, MonitorError> {
-        let mean = if reading.cpu.is_empty() { 0.0 } else { reading.cpu.iter().sum::<f64>() / reading.cpu.len() as f64 };
+        let mean = mean(reading.cpu.iter().copied()).unwrap_or(0.0);
         let cpu = match self.last {
             Some((at, last)) if self.params.smoothing_s > 0.0 => {
                 let dt = reading.at_ms.saturating_sub(at) as f64 / 1000.0;

@@ -4,6 +4,7 @@ pub mod cost;
 pub mod cpu;
 pub mod k8s_cpu;
 pub mod k8s_memory;
+mod pods;
 pub mod progress;
 
 use async_trait::async_trait;

@@ -6,7 +6,6 @@ mod exit;
 mod handle;
 mod kubejobs;
 pub mod local;
-mod lock;
 mod logs;
 mod read;
 pub mod replica_id;

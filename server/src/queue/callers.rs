@@ -3,11 +3,13 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
+
+use crate::lock::lock;
 
 /// Connections of one replica, and of all callers that are not known yet; more are refused.
 const CONNECTIONS: usize = 1024;
@@ -49,7 +51,7 @@ impl Lines {
     /// Counts one more, unless its caller has too many already.
     pub(super) fn take(&self, of: Option<&str>) -> Option<Line> {
         let of = of.map(str::to_owned);
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock(&self.0);
         let count = counts.entry(of.clone()).or_default();
         if *count == CONNECTIONS {
             return None;
@@ -61,7 +63,7 @@ impl Lines {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let mut counts = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock(&self.lines.0);
         if let Some(count) = counts.get_mut(&self.of) {
             *count -= 1;
             if *count == 0 {

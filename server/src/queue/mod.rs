@@ -22,7 +22,7 @@ mod tests;
 mod wire;
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard,
     atomic::{AtomicU64, AtomicUsize},
 };
 
@@ -43,6 +43,7 @@ use self::{
     remote::Writing,
     state::State,
 };
+use crate::lock::lock;
 
 /// The queue of one job.
 pub struct Queue {
@@ -83,7 +84,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Changes something and commits it; wakes whoever waits for it.

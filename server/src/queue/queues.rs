@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -23,6 +23,7 @@ use super::{
     remote::{Address, Remote},
     state::State,
 };
+use crate::lock::lock;
 
 /// Memory of the block cache. Queues live in memory; only results are read back.
 const CACHE_BYTES: u64 = 4 << 20;
@@ -116,6 +117,11 @@ impl Queues {
         Ok(Some(queue))
     }
 
+    /// The queue of a job that is in memory already, wherever it is kept.
+    pub fn opened(&self, job: &str) -> Option<Arc<Queue>> {
+        found(&mut self.lock(), job)
+    }
+
     /// A new, empty queue in a Redis; what is there of the job is deleted.
     ///
     /// # Errors
@@ -162,7 +168,7 @@ impl Queues {
     }
 
     fn opening(&self, job: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut opening = lock(&self.opening);
         opening.retain(|_, one| 1 < Arc::strong_count(one));
         opening.entry(job.to_owned()).or_default().clone()
     }
@@ -200,7 +206,7 @@ impl Queues {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 

@@ -7,12 +7,10 @@ use app::ui::words::duration;
 use control::job::Phase;
 use control::live::{JobSummary, Mark, MarkKind};
 use control::observation::{Completion, Hints, Items, Metric, Observation};
-use control::plugin::Plugin as _;
 
 use app::backend::JobCommand;
 
 use super::{JobError, Task};
-use crate::actuator::k8s_cpu::K8sCpu;
 use crate::clock::now_ms;
 use crate::controller::{Moment, Outcome};
 use crate::manager::replicas::old;
@@ -71,10 +69,8 @@ impl Task {
     fn say_who_goes(&mut self, decided: &mut [Mark]) {
         let Some(said) = self.replicas.take_going() else { return };
         // Less CPU is a decision of fewer too, and lets nobody go.
-        let lets_go = |mark: &Mark| {
-            let spec = self.row.spec.loops.iter().find(|spec| mark.loop_name.as_ref() == Some(&spec.name));
-            mark.kind == MarkKind::Fewer && spec.is_none_or(|spec| spec.actuator.kind != K8sCpu::KIND)
-        };
+        let lets_go =
+            |mark: &Mark| mark.kind == MarkKind::Fewer && mark.loop_name.as_deref().is_none_or(|name| self.loops.moves_replicas(name));
         match decided.iter_mut().rev().find(|mark| lets_go(mark)) {
             Some(mark) => mark.text = format!("{} {said}", mark.text),
             None => self.marks.push(mark(MarkKind::Info, said)),

@@ -10,7 +10,7 @@ use kube::{Client, Error};
 use tokio::sync::OnceCell;
 
 use super::ClusterSettings;
-use crate::platform::lock::lock;
+use crate::lock::lock;
 
 /// A question that is not answered within this is asked again.
 pub const ANSWER: Duration = Duration::from_secs(5);

@@ -13,7 +13,8 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    platform::{local::address, lock::lock},
+    lock::lock,
+    platform::local::address,
     queue::{Addresses, Caller, Callers, Queue},
 };
 

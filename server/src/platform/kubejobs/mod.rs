@@ -50,9 +50,9 @@ use self::{
     watch::Watches,
 };
 use super::{
-    CpuState, Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, lock::lock, logs,
-    replica_id,
+    CpuState, Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, logs, replica_id,
 };
+use crate::lock::lock;
 use crate::queue::Queue;
 
 /// How much longer than its grace a pod may take to be gone.

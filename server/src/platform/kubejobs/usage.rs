@@ -16,7 +16,8 @@ use super::{
     template::JOB_LABEL,
 };
 use crate::clock::now_ms;
-use crate::platform::{Measured, Usage, lock::lock};
+use crate::lock::lock;
+use crate::platform::{Measured, Usage};
 
 /// How far apart the readings for one job of one place are, when nothing changes.
 const EVERY: Duration = Duration::from_secs(25);

@@ -20,7 +20,7 @@ use super::{
     pod::{Seen, not_made},
     template::JOB_LABEL,
 };
-use crate::platform::lock::lock;
+use crate::lock::lock;
 
 /// First and longest pause before pods are listed anew: loops hold meanwhile, so it is no longer than their tick.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));

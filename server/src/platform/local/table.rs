@@ -15,9 +15,9 @@ use super::{
     spawn::spawn,
     tree::{Census, Id, Member},
 };
+use crate::lock::lock;
 use crate::platform::{
     Exit, Handle, Launch, Place, PlatformError, Usage,
-    lock::lock,
     logs::{Logs, folder_of},
 };
 

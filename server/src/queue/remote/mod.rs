@@ -9,7 +9,7 @@ mod writer;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -28,9 +28,15 @@ use self::{
     outbox::Outbox,
 };
 use super::error::QueueError;
+use crate::lock::lock;
 
 /// Somebody waits for what is read, so it is sooner given up than what is written.
 const READ: Duration = Duration::from_secs(2);
+
+/// Why a Redis could not be asked.
+fn unreached(address: &Address, error: &redis::RedisError) -> QueueError {
+    QueueError::Away { at: address.to_string(), why: words(error) }
+}
 
 /// How far the writing is.
 #[derive(Clone, Default)]
@@ -74,7 +80,7 @@ impl Remote {
     /// `Away`.
     pub(super) async fn open(address: &Address, job: &str) -> Result<Option<(Writing, BTreeMap<Vec<u8>, Bytes>)>, QueueError> {
         let link = Link::new(address.clone(), job);
-        let away = |error: redis::RedisError| QueueError::Away { at: address.to_string(), why: words(&error) };
+        let away = |error| unreached(address, &error);
         let mut redis = link.connect().await.map_err(away)?;
         if !link.stored(&mut redis).await.map_err(away)? {
             return Ok(None);
@@ -90,7 +96,7 @@ impl Remote {
     /// `Away`.
     pub(super) async fn create(address: &Address, job: &str) -> Result<Writing, QueueError> {
         let link = Link::new(address.clone(), job);
-        let away = |error: redis::RedisError| QueueError::Away { at: address.to_string(), why: words(&error) };
+        let away = |error| unreached(address, &error);
         let mut redis = link.connect().await.map_err(away)?;
         let life = link.begin(&mut redis).await.map_err(away)?;
         let forgetful = link.appends(&mut redis).await == Some(false);
@@ -127,7 +133,7 @@ impl Remote {
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.outbox)
     }
 
     /// Why it cannot be used now, if so.

@@ -9,7 +9,8 @@ use std::{
     time::Instant,
 };
 
-use crate::platform::{CpuState, Exit, lock::lock};
+use crate::lock::lock;
+use crate::platform::{CpuState, Exit};
 
 #[derive(Debug, Default)]
 pub struct Board {
