@@ -218,6 +218,7 @@ impl Task {
     }
 
     /// Everything is done or dead: replicas see it by themselves, those that do not are ended.
+    /// The job ended with its last item, however long they take to go.
     async fn finish(&mut self) -> Result<(), JobError> {
         if self.over_since.is_none() {
             self.before_end = self.replicas.wanted();
@@ -235,14 +236,14 @@ impl Task {
         }
         if items.done == 0 {
             let reason = words::all_dead(items.dead, self.row.spec.queue.max_attempts);
-            self.enter(Phase::Failed, Some(reason)).await
+            self.enter_at(since, Phase::Failed, Some(reason)).await
         } else {
             let finish_ms = since - self.row.started_at.unwrap_or(since);
             if let Some(lesson) = experience::lesson(&self.queue.newest_services(u64::MAX), finish_ms as f64, self.at_half) {
                 self.shared.store.learn(&self.row.id, experience::template(&self.row.spec), lesson).await?;
             }
             let reason = (items.dead > 0).then(|| words::some_dead(items.dead, items.total));
-            self.enter(Phase::Completed, reason).await
+            self.enter_at(since, Phase::Completed, reason).await
         }
     }
 
@@ -284,11 +285,18 @@ impl Task {
     }
 
     async fn enter(&mut self, phase: Phase, reason: Option<String>) -> Result<(), JobError> {
+        self.enter_at(now_ms(), phase, reason).await
+    }
+
+    async fn enter_at(&mut self, at: i64, phase: Phase, reason: Option<String>) -> Result<(), JobError> {
         if phase.ended() {
             // The last frame carries the last counts.
             self.tick().await?;
         }
-        self.shared.store.set_phase(&self.row.id, phase, reason, now_ms()).await?;
+        if phase.ended() {
+            self.replicas.tell_end(phase, reason.as_deref());
+        }
+        self.shared.store.set_phase(&self.row.id, phase, reason, at).await?;
         if let Some(row) = self.shared.store.job(&self.row.id).await? {
             self.row = row;
         }
@@ -298,6 +306,7 @@ impl Task {
     /// The job cannot go on: nothing is left behind, and the reason is shown.
     async fn fail(&mut self, reason: &str) {
         self.leave(Phase::Failed);
+        self.replicas.tell_end(Phase::Failed, Some(reason));
         if let Err(error) = self.replicas.end_all(Duration::ZERO).await {
             tracing::error!("job {}: replicas could not be ended: {}", self.row.id, chain(&error));
         }

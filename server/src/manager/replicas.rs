@@ -2,6 +2,7 @@
 
 mod drain;
 mod recover;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod used;

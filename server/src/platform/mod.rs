@@ -93,6 +93,9 @@ pub trait Platform: Send + Sync {
         None
     }
 
+    /// Tells people who look at a job with the platform's own tools what happened to it; `over` with its last words.
+    fn tell(&self, _job: &str, _told: &[Told], _over: bool) {}
+
     /// TERM to its first process, which may finish what it is at; after half of `grace`, or when it is gone,
     /// TERM to the whole tree; KILL after `grace`. Returns when nothing of it is left.
     ///
@@ -182,6 +185,17 @@ pub struct Measured {
     pub how: String,
     /// Why nothing can be read now, in whole sentences.
     pub fails: Option<String>,
+}
+
+/// Something that happened to a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// One word, such as `ScaledUp`.
+    pub reason: &'static str,
+    /// Somebody should look at it.
+    pub warns: bool,
+    /// Whole sentences.
+    pub text: String,
 }
 
 /// Replicas that cannot be seen.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
+use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::Kubeconfig;
 use kube::{Api, Client};
@@ -72,6 +73,14 @@ impl Cluster {
 
     pub async fn pods_are(&self, count: usize, server: &Server) {
         until(&format!("{count} pods"), server, async || self.living().await.len() == count).await;
+    }
+
+    /// Reasons and notes of the Events that the server told of a job.
+    pub async fn told(&self, job: &str) -> Vec<(String, String)> {
+        let events = self.api::<Event>().list(&ListParams::default()).await.unwrap().items;
+        let ours = events.into_iter().filter(|event| event.reporting_controller.as_deref() == Some("asperathos"));
+        let of_job = ours.filter(|event| event.regarding.as_ref().is_some_and(|regarding| regarding.name.as_deref() == Some(job)));
+        of_job.map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default())).collect()
     }
 
     pub async fn nothing_is_left(&self, server: &Server) {

@@ -41,6 +41,16 @@ async fn pods_come_and_go_as_wanted_and_every_item_is_done_once() {
 
     server.wait(&job, &["completed"]).await;
     all_done_once(&server, &job, 240).await;
+    // What `kubectl describe job` shows.
+    let mut told = Vec::new();
+    until("the end is told as an Event", &server, async || {
+        told = cluster.told(&job).await;
+        told.iter().any(|(reason, _)| reason == "Completed")
+    })
+    .await;
+    for (reason, words) in [("ScaledUp", "By the script"), ("ScaledDown", "By the script")] {
+        assert!(told.iter().any(|(is, note)| is == reason && note.contains(words)), "{reason} is not in {told:?}");
+    }
     assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
     cluster.nothing_is_left(&server).await;
     cluster.end().await;

@@ -182,6 +182,7 @@ impl Task {
             summary.reason = self.replicas.trouble();
             summary.foretold = outcome.foretold;
         }
+        self.replicas.tell(&marks);
         let tick = Tick {
             job: self.row.id.clone(),
             at: now,

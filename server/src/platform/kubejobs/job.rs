@@ -25,7 +25,7 @@ use super::{
     cluster::{Cluster, Trouble},
     door::JobDoor,
     params::KubejobsParams,
-    plan::{Ending, Member, State, UNSURE, plan},
+    plan::{Ending, Member, State, UNSURE, forgive, plan},
     watch::News,
 };
 use crate::clock::now_ms;
@@ -111,6 +111,9 @@ struct Sweep {
 pub trait Home: Send + Sync {
     /// The port at which the job's pods reach the queue.
     fn door(&self, job: &str) -> Option<Arc<JobDoor>>;
+
+    /// The job's Kubernetes Job is there, by this name and uid.
+    fn made(&self, job: &str, namespace: &str, uid: &str);
 
     /// Forgets the job, unless somebody has asked for something meanwhile.
     fn leave(&self, job: &str, commands: &UnboundedReceiver<Command>) -> bool;
@@ -207,8 +210,9 @@ impl Task {
     /// Takes steps until there are none; answers how long to wait when nothing is heard.
     async fn work(&mut self) -> Option<Duration> {
         for _ in 0..ROUNDS {
-            let listens = self.settle();
             let now = Instant::now();
+            let forgives = forgive(&mut self.state, now);
+            let listens = self.settle();
             if let Some((_, again)) = &self.failed
                 && now < *again
             {
@@ -232,7 +236,7 @@ impl Task {
                     (self.failures, self.away_since) = (0, None);
                     self.settle();
                 }
-                return [wait, listens, self.listen().await].into_iter().flatten().min();
+                return [wait, listens, forgives, self.listen().await].into_iter().flatten().min();
             }
             self.take(steps).await;
         }

@@ -3,6 +3,7 @@
 mod asks;
 mod cluster;
 mod door;
+mod events;
 #[cfg(test)]
 mod fake;
 mod follow;
@@ -44,13 +45,15 @@ pub use self::settings::ClusterSettings;
 use self::{
     cluster::Cluster,
     door::JobDoor,
+    events::Events,
     job::{Board, Command, Home, Parts, Task},
     params::KubejobsParams,
     usage::Meter,
     watch::Watches,
 };
 use super::{
-    CpuState, Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, logs, replica_id,
+    CpuState, Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Told, Unseen, Usage, logs,
+    replica_id,
 };
 use crate::lock::lock;
 use crate::queue::Queue;
@@ -69,6 +72,7 @@ struct Inner {
     cluster: Cluster,
     watches: Watches,
     meter: Meter,
+    events: Events,
     jobs: Mutex<HashMap<String, Job>>,
     doors: Mutex<HashMap<String, Arc<JobDoor>>>,
 }
@@ -106,14 +110,15 @@ impl Kubejobs {
             data_dir: data_dir.to_owned(),
             watches: Watches::new(cluster.clone()),
             meter: Meter::new(cluster.clone()),
+            events: Events::new(cluster.clone()),
             cluster,
             jobs: Mutex::default(),
             doors: Mutex::default(),
         }))
     }
 
-    /// Tells a job's task something; it begins with the first word.
-    fn tell(&self, job: &str, params: &Value, command: Command) {
+    /// Gives a job's task a command; it begins with the first word.
+    fn command(&self, job: &str, params: &Value, command: Command) {
         let mut jobs = lock(&self.0.jobs);
         let known = jobs.entry(job.to_owned()).or_insert_with(|| self.begin(job, params));
         if let Err(unheard) = known.commands.send(command) {
@@ -155,6 +160,10 @@ impl Home for Inner {
         lock(&self.doors).get(job).cloned()
     }
 
+    fn made(&self, job: &str, namespace: &str, uid: &str) {
+        self.events.know(namespace, job, uid);
+    }
+
     fn leave(&self, job: &str, commands: &UnboundedReceiver<Command>) -> bool {
         // Under the lock nobody can ask for anything.
         let mut jobs = lock(&self.jobs);
@@ -188,7 +197,7 @@ impl Platform for Kubejobs {
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
         let (job, number) = replica_id::split(&launch.replica).ok_or_else(|| PlatformError::Name { name: launch.replica.clone() })?;
         let params = parse::<Self>(&launch.params).map_err(|errors| PlatformError::Params { replica: launch.replica.clone(), errors })?;
-        self.tell(job, &launch.params, Command::Start(number));
+        self.command(job, &launch.params, Command::Start(number));
         Ok(handle(&launch.replica, job, params.namespace))
     }
 
@@ -197,7 +206,7 @@ impl Platform for Kubejobs {
             return false;
         };
         // Whether its pod is there is told when the pods are listed.
-        self.tell(job, params, Command::Adopt(number));
+        self.command(job, params, Command::Adopt(number));
         if let Some(board) = self.board(job) {
             board.adopt();
         }
@@ -231,6 +240,10 @@ impl Platform for Kubejobs {
         self.0.meter.how()
     }
 
+    fn tell(&self, job: &str, told: &[Told], over: bool) {
+        self.0.events.tell(job, told, over);
+    }
+
     fn trouble(&self, job: &str) -> Option<String> {
         self.board(job)?.trouble()
     }
@@ -243,7 +256,7 @@ impl Platform for Kubejobs {
     }
 
     fn resize(&self, job: &str, params: &Value, millicores: u32) {
-        self.tell(job, params, Command::Resize(millicores));
+        self.command(job, params, Command::Resize(millicores));
     }
 
     fn cpu(&self, job: &str) -> Option<CpuState> {
@@ -281,7 +294,7 @@ impl Platform for Kubejobs {
 
     async fn sweep(&self, job: &str, params: &Value) -> Result<usize, PlatformError> {
         let (answer, swept) = oneshot::channel();
-        self.tell(job, params, Command::Sweep(answer));
+        self.command(job, params, Command::Sweep(answer));
         match tokio::time::timeout(SWEEPING, swept).await {
             Ok(swept) => Ok(swept.unwrap_or(0)),
             // The task goes on until it is done.

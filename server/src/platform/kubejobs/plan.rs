@@ -27,6 +27,8 @@ pub const UNSURE: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// A replica without a pod for so long: the controller is told to try again.
 const NUDGE_EVERY: Duration = Duration::from_secs(5);
+/// Who was refused other CPU may wish for some again after this.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 /// One replica of the job, as this server wants it.
 #[derive(Debug, Clone, Default)]
@@ -91,8 +93,8 @@ pub struct State {
     pub controller: Option<Controller>,
     /// CPU that each pod is to have, in thousandths of a core, where that was ever said.
     pub cpu: Option<u32>,
-    /// Why the cluster did not do that.
-    pub cpu_refused: Option<String>,
+    /// When the cluster would not do that, and why.
+    pub cpu_refused: Option<(Instant, String)>,
 }
 
 /// How many pods the Job's controller has counted, by its own words.
@@ -224,6 +226,27 @@ fn note(state: &mut State, now: Instant) {
         ending.gated_at = ending.gated_at.or(Some(now)).filter(|_| !pod.kept);
         ending.leaving_since = ending.leaving_since.or(Some(now)).filter(|_| pod.leaving);
     }
+}
+
+/// A refused CPU is no longer wanted after a while, so that loops see and may wish again: there may be room by then.
+/// Answers how long until then.
+pub fn forgive(state: &mut State, now: Instant) -> Option<Duration> {
+    let (at, _) = state.cpu_refused.as_ref()?;
+    let left = REFUSED_FOR.saturating_sub(now.duration_since(*at));
+    if left.is_zero() {
+        (state.cpu, state.cpu_refused) = (given(state), None);
+    }
+    Some(left)
+}
+
+/// The CPU that most of the job's pods were given, in thousandths of a core; of two as frequent the larger.
+pub fn given(state: &State) -> Option<u32> {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    let pods = state.members.values().filter_map(|member| state.pods.get(member.pod.as_ref()?));
+    for millicores in pods.filter(|pod| pod.lives()).filter_map(|pod| pod.given_millicores) {
+        *counts.entry(millicores).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(millicores, count)| (*count, *millicores)).map(|(millicores, _)| millicores)
 }
 
 /// Some are to go: they are made not ready, and parallelism falls when nobody else is.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    plan::{Controller, Ending, Member, State, Step, plan},
+    plan::{Controller, Ending, Member, State, Step, forgive, plan},
     pod::Seen,
 };
 use crate::platform::Exit;
@@ -378,6 +378,18 @@ fn pods_get_the_cpu_that_is_wanted_unless_the_cluster_refuses_it() {
     assert_eq!(steps(&mut state, now), [resize("p1"), resize("p2")]);
     of(&mut state, "p1").given_millicores = Some(350);
     assert_eq!(steps(&mut state, now), [resize("p2")]);
-    state.cpu_refused = Some("This cluster cannot.".to_owned());
+    state.cpu_refused = Some((now, "This cluster cannot.".to_owned()));
     assert_eq!(steps(&mut state, now), []);
+}
+
+#[test]
+fn a_refused_cpu_is_forgotten_after_a_minute_and_pods_keep_what_most_of_them_have() {
+    let (mut state, now) = (running(2), Instant::now());
+    ["p1", "p2"].iter().for_each(|uid| of(&mut state, uid).given_millicores = Some(200));
+    (state.cpu, state.cpu_refused) = (Some(350), Some((now, "No room.".to_owned())));
+    assert_eq!(forgive(&mut state, now + Duration::from_secs(59)), Some(Duration::from_secs(1)));
+    assert_eq!(state.cpu, Some(350));
+    assert_eq!(forgive(&mut state, now + Duration::from_secs(60)), Some(Duration::ZERO));
+    assert_eq!((state.cpu, state.cpu_refused.is_none()), (Some(200), true));
+    assert_eq!((steps(&mut state, now), forgive(&mut state, now)), (vec![], None));
 }

@@ -12,7 +12,7 @@ use crate::platform::{
     kubejobs::{
         cluster::{Kind, Trouble},
         follow::follow,
-        plan::{Member, State, UNSURE},
+        plan::{Member, State, UNSURE, given},
         pod::Seen,
         watch::News,
     },
@@ -167,7 +167,7 @@ impl Task {
         self.parts.board.set_spots(spots);
         self.parts.board.set_trouble(self.trouble());
         let wanted = self.state.cpu.filter(|_| self.state.cpu_refused.is_none());
-        let refused = self.state.cpu_refused.clone();
+        let refused = self.state.cpu_refused.as_ref().map(|(_, why)| why.clone());
         self.parts.board.set_cpu(wanted.or_else(|| given(&self.state)).map(|millicores| CpuState { millicores, refused }));
         self.parts.board.set_unseen(self.state.listed, self.unseen());
     }
@@ -201,16 +201,6 @@ impl Task {
             "Kubernetes has not made all pods yet. After a pod has failed it waits 10 s and more before it makes the next.".to_owned()
         })
     }
-}
-
-/// The CPU that most of the job's pods were given, in thousandths of a core; of two as frequent the larger.
-fn given(state: &State) -> Option<u32> {
-    let mut counts: HashMap<u32, usize> = HashMap::new();
-    let pods = state.members.values().filter_map(|member| state.pods.get(member.pod.as_ref()?));
-    for millicores in pods.filter(|pod| pod.lives()).filter_map(|pod| pod.given_millicores) {
-        *counts.entry(millicores).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|(millicores, count)| (*count, *millicores)).map(|(millicores, _)| millicores)
 }
 
 /// Pods that bear the name of a replica are that replica; adopted replicas without one are gone.

@@ -47,7 +47,9 @@ impl Task {
                     pod.into_iter().for_each(|pod| self.see(pod));
                 }
                 // It is no trouble of the replicas: they have the CPU that they had.
-                Err(Trouble { kind: Kind::Refused, words }) if matches!(step, Step::Resize { .. }) => self.state.cpu_refused = Some(words),
+                Err(Trouble { kind: Kind::Refused, words }) if matches!(step, Step::Resize { .. }) => {
+                    self.state.cpu_refused = Some((Instant::now(), words));
+                }
                 // It went meanwhile, which the watch will tell.
                 Err(Trouble { kind: Kind::Gone | Kind::Conflict, words }) => {
                     outcome = outcome.and(Err(Trouble { kind: Kind::Gone, words }));
@@ -81,6 +83,9 @@ impl Task {
         };
         let made = asks.ensure(&self.parts.params, door.address).await?;
         self.state.exists = true;
+        if let Some(home) = self.parts.home.upgrade() {
+            home.made(&self.parts.job, &self.parts.namespace, &made.uid);
+        }
         self.state.parallelism = Some(made.parallelism);
         self.made = Some(made);
         Ok(())
