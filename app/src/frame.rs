@@ -72,17 +72,26 @@ fn Rail() -> impl IntoView {
     let at_submit = move || path.get().starts_with("/submit").then_some("page");
     view! {
         <nav class="rail" aria-label="Main">
-            <a class="brand" href="/">
-                <svg width="22" height="22" viewBox="0 0 22 22" aria-hidden="true">
-                    <path class="brand-line" d="M3 17 L9 9 L13 13 L19 4"/>
-                    <path class="brand-base" d="M3 19.5 H19"/>
-                </svg>
-                <span>"Asperathos"</span>
-            </a>
+            {brand()}
             <a class="rail-link" href="/jobs" aria-current=at_jobs>"Jobs"</a>
             <a class="rail-link" href="/submit" aria-current=at_submit>"Submit"</a>
+            <a class="rail-link" href="/clusters" rel="external">"Clusters"</a>
             <Person/>
         </nav>
+    }
+    .erase()
+}
+
+/// On top of the rail of every page.
+pub(crate) fn brand() -> AnyView {
+    view! {
+        <a class="brand" href="/">
+            <svg width="22" height="22" viewBox="0 0 22 22" aria-hidden="true">
+                <path class="brand-line" d="M3 17 L9 9 L13 13 L19 4"/>
+                <path class="brand-base" d="M3 19.5 H19"/>
+            </svg>
+            <span>"Asperathos"</span>
+        </a>
     }
     .erase()
 }

@@ -15,6 +15,10 @@ pub mod viewer;
 pub mod backend;
 #[cfg(feature = "hydrate")]
 mod browser;
+#[cfg(feature = "ssr")]
+pub mod clusters;
+#[cfg(feature = "ssr")]
+mod plain;
 
 mod frame;
 

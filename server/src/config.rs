@@ -37,6 +37,10 @@ pub struct Settings {
     pub on_exit: OnExit,
     #[command(flatten)]
     pub cluster: ClusterSettings,
+    /// File with the key by which kubeconfigs of added clusters are kept; made where it is not. Without it: one in the
+    /// data folder.
+    #[arg(long, env = "ASPERATHOS_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -51,6 +55,11 @@ impl Settings {
     /// What only the server may read.
     pub fn secrets(&self) -> PathBuf {
         self.data.join("secrets")
+    }
+
+    /// By which what is encrypted in the database is opened.
+    pub fn key_file(&self) -> PathBuf {
+        self.key_file.clone().unwrap_or_else(|| self.secrets().join("key"))
     }
 
     pub fn uploads(&self) -> PathBuf {

@@ -39,6 +39,8 @@ enum Command {
     Submit(cli::submit::SubmitArgs),
     /// Say whether a submission's goal can be met and what it takes, before anything is created.
     Quote(cli::quote::QuoteArgs),
+    /// Which Kubernetes clusters jobs can run on: add, list, test, update, remove.
+    Cluster(cli::cluster::ClusterArgs),
     /// Turn any program into a worker: take an item, run it, publish its output.
     Worker(cli::worker::WorkerArgs),
     /// One control loop on a pipe: an observation a line in, its effects a line out.
@@ -68,6 +70,7 @@ async fn main() -> ExitCode {
         Command::Link(args) => done(cli::link::run(args).await),
         Command::Submit(args) => done(cli::submit::run(args).await),
         Command::Quote(args) => done(cli::quote::run(args).await),
+        Command::Cluster(args) => done(cli::cluster::run(args).await),
         Command::Law(args) => done(cli::law::run(&args)),
         Command::Replay(args) => done(cli::replay::run(args).await),
         Command::Simulate(args) => done(cli::simulate::run(&args)),

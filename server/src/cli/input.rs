@@ -45,3 +45,13 @@ pub fn argument(argument: &str) -> Result<Value, InputError> {
 fn parsed(text: &str, what: &str) -> Result<Value, InputError> {
     serde_json::from_str(text).map_err(|cause| InputError::Json { what: what.to_owned(), cause })
 }
+
+/// One line a problem.
+pub fn listed(value: &Value, answer: &str) -> String {
+    let Some(errors) = value["errors"].as_array() else { return answer.to_owned() };
+    let lines = errors.iter().map(|error| {
+        let (field, message) = (error["field"].as_str().unwrap_or_default(), error["message"].as_str().unwrap_or_default());
+        format!("  {field} {message}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 pub mod bench;
+pub mod cluster;
 mod input;
 pub mod law;
 pub mod link;

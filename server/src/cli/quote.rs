@@ -10,7 +10,7 @@ use serde_json::json;
 use super::input::{self, InputError};
 use crate::config;
 use crate::manager::{experience, quote, submission};
-use crate::platform::ClusterSettings;
+use crate::platform::{ClusterSettings, Clusters};
 use crate::store::{Store, StoreError};
 
 #[derive(Debug, Args)]
@@ -49,7 +49,8 @@ pub async fn run(args: QuoteArgs) -> Result<(), QuoteError> {
     if let Some(items) = &args.items {
         body["workload"] = json!({ "source": "inline", "items": input::text(items)? });
     }
-    let spec = submission::parse(&body, &args.cluster).map_err(|errors| {
+    let clusters = Clusters::new(args.cluster);
+    let spec = submission::parse(&body, &clusters).map_err(|errors| {
         let lines: Vec<_> = errors.iter().map(|error| format!("  {error}")).collect();
         QuoteError::Refused(lines.join("\n"))
     })?;

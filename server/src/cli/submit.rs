@@ -44,7 +44,7 @@ pub async fn run(args: SubmitArgs) -> Result<(), SubmitError> {
         let answer = door.send(post("/api/v1/uploads").body(reqwest::Body::from(file))).await?;
         let stored: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         if !answer.ok {
-            return Err(SubmitError::Refused(listed(&stored, &answer.text)));
+            return Err(SubmitError::Refused(input::listed(&stored, &answer.text)));
         }
         body["workload"] = serde_json::json!({ "source": "upload", "upload": stored["upload"] });
     }
@@ -52,16 +52,6 @@ pub async fn run(args: SubmitArgs) -> Result<(), SubmitError> {
     let value: Value = serde_json::from_str(&answer).unwrap_or_default();
     match value["job_id"].as_str() {
         Some(id) => Ok(writeln!(std::io::stdout(), "{id}")?),
-        None => Err(SubmitError::Refused(listed(&value, &answer))),
+        None => Err(SubmitError::Refused(input::listed(&value, &answer))),
     }
-}
-
-/// One line a problem.
-fn listed(value: &Value, answer: &str) -> String {
-    let Some(errors) = value["errors"].as_array() else { return answer.to_owned() };
-    let lines = errors.iter().map(|error| {
-        let (field, message) = (error["field"].as_str().unwrap_or_default(), error["message"].as_str().unwrap_or_default());
-        format!("  {field} {message}")
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

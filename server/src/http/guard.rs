@@ -107,10 +107,10 @@ fn open(path: &str) -> bool {
     matches!(path, "/healthz" | "/sign-in" | "/sign-out" | "/favicon.ico") || path.starts_with("/pkg/") || path.starts_with("/fonts/")
 }
 
-/// Paths that the app draws itself: without a viewer in its context it shows how to sign in, and nothing else.
+/// Paths that are drawn for people: without a viewer in its context it shows how to sign in, and nothing else.
 fn page(path: &str) -> bool {
     let mut parts = path.split('/').skip(1);
-    matches!((parts.next(), parts.next(), parts.next()), (Some("" | "submit"), None, None) | (Some("jobs"), _, None))
+    matches!((parts.next(), parts.next(), parts.next()), (Some("" | "submit" | "clusters"), None, None) | (Some("jobs"), _, None))
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {

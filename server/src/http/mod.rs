@@ -1,5 +1,6 @@
 //! The web server: pages, live streams, results and the JSON API behind one guard.
 
+mod clusters;
 mod failure;
 mod guard;
 mod jobs;
@@ -59,6 +60,7 @@ pub fn router(web: Web) -> Router {
         .route("/jobs/{id}/series.csv", get(results::series))
         .route("/jobs/{id}/chart/{name}", get(results::chart))
         .merge(v1::routes())
+        .merge(clusters::routes())
         .route("/api/{*rest}", any(failure::unknown))
         .layer(axum::extract::DefaultBodyLimit::max(JSON_LIMIT));
     let pages = pages::routes(&web);

@@ -39,7 +39,7 @@ pub async fn submit(State(web): State<Web>, request: Request) -> Response {
     let asked = asks_quote(&mut values);
     let mut quoted = None;
     if errors.is_empty() {
-        match submission::parse(&form::to_submission(&values), &web.server.manager.shared.settings.cluster) {
+        match submission::parse(&form::to_submission(&values), &web.server.manager.shared.clusters) {
             Ok(spec) if asked => quoted = Some(web.server.manager.quote(&spec).await),
             Ok(spec) => match web.server.manager.submit(spec, &viewer.name).await {
                 Ok(id) => return Redirect::to(&format!("/jobs/{id}")).into_response(),

@@ -74,7 +74,7 @@ async fn submit(State(web): State<Web>, Extension(viewer): Extension<Viewer>, se
         Ok(sent) => sent,
         Err(response) => return *response,
     };
-    let submitted = match submission::parse(&sent, &web.server.manager.shared.settings.cluster) {
+    let submitted = match submission::parse(&sent, &web.server.manager.shared.clusters) {
         Ok(spec) => web.server.manager.submit(spec, &viewer.name).await,
         Err(errors) => Err(ApiError::Invalid { errors }),
     };

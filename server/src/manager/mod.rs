@@ -1,5 +1,6 @@
 //! Receives submissions and triggers every other step: one reconciler a job.
 
+pub mod clusters;
 pub mod experience;
 pub mod form;
 pub mod job;
@@ -28,7 +29,7 @@ pub use self::queues::failed;
 use crate::clock::now_ms;
 use crate::config::Settings;
 use crate::lock::lock;
-use crate::platform::{self, Exit, Platform, replica_id};
+use crate::platform::{self, Clusters, Exit, Platform, replica_id};
 use crate::queue::{Queue, Queues};
 use crate::store::{JobRow, NewJob, Store};
 use crate::words::chain;
@@ -62,6 +63,9 @@ pub struct Shared {
     pub settings: Settings,
     pub store: Store,
     pub queues: Arc<Queues>,
+    pub clusters: Clusters,
+    /// Held by who submits to a cluster, and alone by who takes one away.
+    pub changing: tokio::sync::RwLock<()>,
     platforms: Mutex<HashMap<String, Arc<dyn Platform>>>,
     /// How replicas ended that no task has asked about yet: one reaper serves all jobs.
     exits: Mutex<HashMap<String, Vec<(String, Exit)>>>,
@@ -79,7 +83,7 @@ impl Shared {
         if let Some(platform) = platforms.get(kind) {
             return Some(platform.clone());
         }
-        let built = platform::build(kind, &self.settings.data, &self.settings.cluster)?;
+        let built = platform::build(kind, &self.settings.data, &self.clusters)?;
         platforms.insert(kind.to_owned(), built.clone());
         Some(built)
     }
@@ -113,13 +117,16 @@ impl Shared {
 
 impl Manager {
     pub fn new(settings: Settings, store: Store, queues: Arc<Queues>) -> Self {
-        let shared = Shared { settings, store, queues, platforms: Mutex::default(), exits: Mutex::default() };
+        let clusters = Clusters::new(settings.cluster.clone());
+        let (changing, platforms, exits) = Default::default();
+        let shared = Shared { settings, store, queues, clusters, changing, platforms, exits };
         Self { shared: Arc::new(shared), tasks: Arc::default() }
     }
 
     /// Begins again with every job that had not ended, and waits a little for the first tick of each: who finds this
     /// server answering finds its jobs under control.
     pub async fn recover(&self) -> Result<usize, ApiError> {
+        self.know_clusters().await?;
         let rows = self.shared.store.unfinished().await.map_err(|error| internal(&error))?;
         let count = rows.len();
         // Nothing is ever sent: the channel closes when the last task has dropped its end.
@@ -179,6 +186,7 @@ impl Manager {
             let message = "there is no such upload any more; upload the file again";
             return Err(ApiError::Invalid { errors: vec![control::plugin::FieldError::new("workload.upload", message)] });
         }
+        let _stays = self.cluster_of(&spec.platform).await?;
         let address = self.reached(&spec.queue).await?;
         let kept = workload::apart(spec.workload, &self.uploads()).await;
         spec.workload = kept.map_err(|error| ApiError::Internal { message: format!("the items could not be kept: {error}") })?;

@@ -280,7 +280,7 @@ impl Replicas {
 
     /// How their CPU and memory are read, where that is worth telling.
     pub fn measured(&self) -> Option<Measured> {
-        self.platform.measured()
+        self.platform.measured(&self.job)
     }
 
     /// The replicas cannot be seen: nobody decides about them.
@@ -291,7 +291,7 @@ impl Replicas {
     async fn start_one(&mut self, now: i64) -> Result<Result<(), String>, StoreError> {
         let id = replica_id::of(&self.job, self.next);
         self.next += 1;
-        let Door { address, open } = match self.platform.door(&id, &self.queue, None).await {
+        let Door { address, open } = match self.platform.door(&id, &self.params, &self.queue, None).await {
             Ok(door) => door,
             Err(error) => {
                 self.exits.push(Ended { at_ms: now, exit: Exit::Code(127), items_done: 0 });

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 pub use self::sections::queue_fields;
 use self::sections::{DEFAULT_METRIC, Head, LoopParams, ObjectiveParams, QueueParams, ReplicaParams};
 use crate::monitor::unknown;
-use crate::platform::ClusterSettings;
+use crate::platform::Clusters;
 use crate::{actuator, monitor, platform};
 
 /// Longest inline workload, bytes. Longer ones are uploaded.
@@ -59,11 +59,11 @@ impl Problems {
     }
 }
 
-/// Reads a JSON submission, for a server with this cluster. Missing sections take defaults where a default makes sense.
+/// Reads a JSON submission, for a server with these clusters. Missing sections take defaults where a default makes sense.
 ///
 /// # Errors
 /// All problems at once, each with the dotted path of its field.
-pub fn parse(body: &Value, cluster: &ClusterSettings) -> Result<JobSpec, Vec<FieldError>> {
+pub fn parse(body: &Value, clusters: &Clusters) -> Result<JobSpec, Vec<FieldError>> {
     let Some(fields) = body.as_object() else {
         return Err(vec![FieldError::new("", "must be a JSON object with at least name, platform and workload")]);
     };
@@ -88,7 +88,7 @@ pub fn parse(body: &Value, cluster: &ClusterSettings) -> Result<JobSpec, Vec<Fie
     }
     let queue = problems.section::<QueueParams>("queue", fields.get("queue"));
     let queue = queue.and_then(|queue| problems.take("queue", queue.checked().map_err(|error| vec![error])));
-    let platform = platform_spec(fields.get("platform"), cluster, &mut problems);
+    let platform = platform_spec(fields.get("platform"), clusters, &mut problems);
     let workload = workload(fields.get("workload"), &mut problems);
     let monitors = monitors(fields.get("monitors"), &mut problems);
     let loops = loops(fields.get("loops"), &monitors, &mut problems);
@@ -128,13 +128,13 @@ fn bounds(replicas: &ReplicaParams, problems: &mut Problems) {
     }
 }
 
-fn platform_spec(value: Option<&Value>, cluster: &ClusterSettings, problems: &mut Problems) -> Option<PluginSpec> {
+fn platform_spec(value: Option<&Value>, clusters: &Clusters, problems: &mut Problems) -> Option<PluginSpec> {
     let Some(value) = value else {
         problems.add("platform", "is missing; such as {\"kind\": \"local\", \"params\": {\"command\": [\"./work\"]}}");
         return None;
     };
     let spec = plugin_spec("platform", value, problems)?;
-    let params = problems.take("platform", platform::check(&spec, cluster))?;
+    let params = problems.take("platform", platform::check(&spec, clusters))?;
     Some(PluginSpec { params, ..spec })
 }
 

@@ -27,8 +27,8 @@ use tokio_util::sync::DropGuard;
 
 pub use exit::Exit;
 pub use handle::{Handle, Place};
-pub use kubejobs::ClusterSettings;
 use kubejobs::Kubejobs;
+pub use kubejobs::{ClusterSettings, Clusters, Entry, OWN, Standing};
 use local::Local;
 
 use crate::queue::Queue;
@@ -37,12 +37,12 @@ use crate::queue::Queue;
 #[async_trait]
 pub trait Platform: Send + Sync {
     /// Opens a replica's way to its queue, before it starts. Which replica calls is the platform's to know:
-    /// by the address that it calls, or by the address that it calls from. `stored` is the address of a former
+    /// by the address that it calls, or by the address that it calls from. `params` as for `start`; `stored` is the address of a former
     /// life, which its worker has in its environment: it is that one or none.
     ///
     /// # Errors
     /// When no address can be had.
-    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door>;
+    async fn door(&self, replica: &str, params: &Value, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door>;
 
     /// Starts one replica, or answers with the living one of the same id: a replica is never doubled.
     /// Everything needed to find it again is in the handle, and in a mark that the replica itself bears.
@@ -69,8 +69,8 @@ pub trait Platform: Send + Sync {
     /// `None` where nothing could be read yet.
     fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>>;
 
-    /// How `usage` is read, where that is worth telling and known.
-    fn measured(&self) -> Option<Measured> {
+    /// How `usage` is read for a job, where that is worth telling and known.
+    fn measured(&self, _job: &str) -> Option<Measured> {
         None
     }
 
@@ -94,7 +94,7 @@ pub trait Platform: Send + Sync {
     }
 
     /// Tells people who look at a job with the platform's own tools what happened to it; `over` with its last words.
-    fn tell(&self, _job: &str, _told: &[Told], _over: bool) {}
+    fn tell(&self, _job: &str, _params: &Value, _told: &[Told], _over: bool) {}
 
     /// TERM to its first process, which may finish what it is at; after half of `grace`, or when it is gone,
     /// TERM to the whole tree; KILL after `grace`. Returns when nothing of it is left.
@@ -289,17 +289,17 @@ pub fn catalog() -> Vec<KindInfo> {
     vec![describe::<Local>(), describe::<Kubejobs>()]
 }
 
-/// Checks a choice of platform against this machine and its cluster too: programs and folders must exist.
+/// Checks a choice of platform against this machine and its clusters too: programs and folders must exist.
 /// Answers with the params in full, defaults included.
 ///
 /// # Errors
 /// All problems at once, by their path in the spec: `kind`, `params.command`.
-pub fn check(spec: &PluginSpec, cluster: &ClusterSettings) -> Result<Value, Vec<FieldError>> {
+pub fn check(spec: &PluginSpec, clusters: &Clusters) -> Result<Value, Vec<FieldError>> {
     match spec.kind.as_str() {
         Local::KIND => local::params::check(&spec.params)
             .map(|params| serde_json::to_value(params).unwrap_or_default())
             .map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect()),
-        Kubejobs::KIND => kubejobs::check(&spec.params, cluster),
+        Kubejobs::KIND => kubejobs::check(&spec.params, clusters),
         other => {
             let known: Vec<String> = catalog().into_iter().map(|info| info.kind).collect();
             Err(vec![FieldError::new("kind", format!("There is no platform {other:?}; choose {}.", known.join(" or ")))])
@@ -308,10 +308,10 @@ pub fn check(spec: &PluginSpec, cluster: &ClusterSettings) -> Result<Value, Vec<
 }
 
 /// The platform of a kind, with its files under `data_dir`. Build each once: it owns its replicas.
-pub fn build(kind: &str, data_dir: &Path, cluster: &ClusterSettings) -> Option<Arc<dyn Platform>> {
+pub fn build(kind: &str, data_dir: &Path, clusters: &Clusters) -> Option<Arc<dyn Platform>> {
     match kind {
         Local::KIND => Some(Arc::new(Local::new(data_dir))),
-        Kubejobs::KIND => Some(Arc::new(Kubejobs::new(data_dir, cluster.clone()))),
+        Kubejobs::KIND => Some(Arc::new(Kubejobs::new(data_dir, clusters.clone()))),
         _ => None,
     }
 }

@@ -5,11 +5,12 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Version, description and SQL. By hand, as sqlx's macro for it would double the compiling of SQLite.
-const STEPS: [(i64, &str, &str); 4] = [
+const STEPS: [(i64, &str, &str); 5] = [
     (1, "store", include_str!("../../../migrations/0001_store.sql")),
     (2, "recording", include_str!("../../../migrations/0002_recording.sql")),
     (3, "experience", include_str!("../../../migrations/0003_experience.sql")),
     (4, "replica_exit", include_str!("../../../migrations/0004_replica_exit.sql")),
+    (5, "clusters", include_str!("../../../migrations/0005_clusters.sql")),
 ];
 
 pub fn all() -> Migrator {

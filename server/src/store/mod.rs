@@ -1,6 +1,7 @@
 //! Everything that must outlive a crash, in one SQLite file: one writer, a few readers.
 //! SQL is written here and nowhere else.
 
+mod clusters;
 mod error;
 mod experience;
 mod frames;
@@ -29,6 +30,7 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::{mpsc, watch};
 
+pub use clusters::ClusterRow;
 pub use error::{Result, StoreError};
 pub use experience::{Experience, Lesson};
 pub use jobs::{JobRow, NewJob};

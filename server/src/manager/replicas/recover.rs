@@ -38,7 +38,7 @@ impl Replicas {
                 self.queue.starve(&row.id, true);
             }
             let door = match (&handle, address) {
-                (Some(_), Some(address)) => self.platform.door(&row.id, &self.queue, Some(address)).await.ok(),
+                (Some(_), Some(address)) => self.platform.door(&row.id, &self.params, &self.queue, Some(address)).await.ok(),
                 _ => None,
             };
             match (handle, door) {

@@ -11,7 +11,7 @@ impl Replicas {
     pub fn tell(&self, marks: &[Mark]) {
         let told: Vec<Told> = marks.iter().map(told).collect();
         if !told.is_empty() {
-            self.platform.tell(&self.job, &told, false);
+            self.platform.tell(&self.job, &self.params, &told, false);
         }
     }
 
@@ -25,7 +25,7 @@ impl Replicas {
             Phase::Terminated => "Terminated",
             _ => "Failed",
         };
-        self.platform.tell(&self.job, &[Told { reason, warns: phase == Phase::Failed, text }], true);
+        self.platform.tell(&self.job, &self.params, &[Told { reason, warns: phase == Phase::Failed, text }], true);
     }
 }
 

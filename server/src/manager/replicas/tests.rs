@@ -11,7 +11,7 @@ use serde_json::json;
 use super::*;
 use crate::manager::submission;
 use crate::platform::local::Local;
-use crate::platform::{ClusterSettings, LogChunk, LogStream, Place, PlatformError, Usage};
+use crate::platform::{ClusterSettings, Clusters, LogChunk, LogStream, Place, PlatformError, Usage};
 use crate::queue::Queues;
 use crate::store::NewJob;
 
@@ -28,8 +28,8 @@ struct Paper {
 
 #[async_trait]
 impl Platform for Paper {
-    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> std::io::Result<Door> {
-        Local::new(std::path::Path::new("/nowhere")).door(replica, queue, stored).await
+    async fn door(&self, replica: &str, params: &Value, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> std::io::Result<Door> {
+        Local::new(std::path::Path::new("/nowhere")).door(replica, params, queue, stored).await
     }
 
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
@@ -103,7 +103,7 @@ impl House {
                 "objective": { "deadline_s": 60 },
                 "replicas": { "min": 1, "max": 4, "initial": 2 },
             }),
-            &ClusterSettings::default(),
+            &Clusters::new(ClusterSettings::default()),
         )
         .unwrap();
         let job = NewJob { id: JOB.to_owned(), spec, submitted_at: 1, deadline_at: 60_001, by: "ann".to_owned() };

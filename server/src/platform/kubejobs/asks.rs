@@ -49,10 +49,6 @@ impl Asks {
         }
     }
 
-    pub fn pods(&self) -> &Api<Pod> {
-        &self.pods
-    }
-
     /// The Job with its way to the queue, made or as it is.
     ///
     /// # Errors

@@ -1,15 +1,17 @@
-//! The way to the cluster: made at the first use, every question within a time, failures in words, and whether it
-//! answers at all.
+//! The way to one cluster: made at the first use and whenever another kubeconfig is given, every question within a
+//! time, failures in words, and whether it answers at all.
 
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use kube::{Client, Error};
-use tokio::sync::OnceCell;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, Error, api::ListParams};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use super::ClusterSettings;
+use super::way::Way;
 use crate::lock::lock;
 
 /// A question that is not answered within this is asked again.
@@ -22,23 +24,57 @@ const HEARD_WITHIN: Duration = Duration::from_secs(30);
 /// One that does not answer is asked so often.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// Credentials that are refused are read anew so often, where others write them.
+const READ_AGAIN: Duration = Duration::from_secs(5);
+const STRANGER: &str = "The cluster does not know this server: its credentials are wrong or have expired. Give it a new \
+    kubeconfig (asperathos cluster update). Running pods work on.";
+
 /// Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Cluster(Arc<Inner>);
 
 struct Inner {
-    settings: ClusterSettings,
-    client: OnceCell<Client>,
-    /// For what is silent by nature, and must not be so for too long.
-    watching: OnceCell<Client>,
+    way: Mutex<Way>,
+    clients: tokio::sync::Mutex<Clients>,
+    /// Counts the ways: whoever holds a client of an earlier one gets another.
+    ways: watch::Sender<u64>,
+    /// The cluster was taken off the list.
+    removed: CancellationToken,
     pulse: Mutex<Pulse>,
+}
+
+/// Made when they are needed.
+#[derive(Default)]
+struct Clients {
+    asking: Option<Client>,
+    /// For what is silent by nature, and must not be so for too long.
+    watching: Option<Client>,
 }
 
 /// When the cluster answered last, and what became of the newest question.
 struct Pulse {
     heard: Instant,
+    /// It was heard at least once.
+    ever: bool,
     asked: Instant,
     away: Option<String>,
+    version: Option<String>,
+    /// When the credentials were read anew, as they were refused.
+    reread: Option<Instant>,
+}
+
+/// What people are told of a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The address of its API server.
+    pub server: Option<String>,
+    /// Of jobs that name none.
+    pub namespace: Option<String>,
+    pub version: Option<String>,
+    /// How long ago it answered last; `None`: never.
+    pub age: Option<Duration>,
+    /// Why it is of no use now, in whole sentences.
+    pub trouble: Option<String>,
 }
 
 /// Why the cluster did not do what it was asked.
@@ -64,24 +100,51 @@ pub enum Kind {
 }
 
 impl Cluster {
-    pub fn new(settings: ClusterSettings) -> Self {
-        Self::with(settings, None)
+    pub fn new(way: Way) -> Self {
+        Self::with(way, Clients::default())
     }
 
     #[cfg(test)]
-    pub fn of(client: Client, settings: ClusterSettings) -> Self {
-        Self::with(settings, Some(client))
+    pub fn of(client: Client, way: Way) -> Self {
+        Self::with(way, Clients { asking: Some(client.clone()), watching: Some(client) })
     }
 
-    fn with(settings: ClusterSettings, client: Option<Client>) -> Self {
+    fn with(way: Way, clients: Clients) -> Self {
         let now = Instant::now();
-        let pulse = Mutex::new(Pulse { heard: now, asked: now, away: None });
-        let (client, watching) = (OnceCell::new_with(client.clone()), OnceCell::new_with(client));
-        Self(Arc::new(Inner { settings, client, watching, pulse }))
+        let pulse = Mutex::new(Pulse { heard: now, ever: false, asked: now, away: None, version: None, reread: None });
+        let (way, clients) = (Mutex::new(way), tokio::sync::Mutex::new(clients));
+        Self(Arc::new(Inner { way, clients, ways: watch::Sender::new(0), removed: CancellationToken::new(), pulse }))
     }
 
-    pub fn settings(&self) -> &ClusterSettings {
-        &self.0.settings
+    pub fn way(&self) -> Way {
+        lock(&self.0.way).clone()
+    }
+
+    /// From now on it is reached by this way: watches are cut and begun anew.
+    pub async fn renew(&self, way: Way) {
+        let mut clients = self.0.clients.lock().await;
+        *lock(&self.0.way) = way;
+        *clients = Clients::default();
+        lock(&self.0.pulse).version = None;
+        self.0.ways.send_modify(|count| *count += 1);
+    }
+
+    /// Which way it is, counted; changes when another one is given.
+    pub fn ways(&self) -> watch::Receiver<u64> {
+        self.0.ways.subscribe()
+    }
+
+    /// Nobody has jobs on it any more: its watches end.
+    pub fn remove(&self) {
+        self.0.removed.cancel();
+    }
+
+    pub async fn removed(&self) {
+        self.0.removed.cancelled().await;
+    }
+
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The client, made by the first who asks.
@@ -89,7 +152,11 @@ impl Cluster {
     /// # Errors
     /// When the kubeconfig cannot be used; the next who asks tries again.
     pub async fn client(&self) -> Result<Client, Trouble> {
-        self.0.client.get_or_try_init(|| self.connect(None)).await.cloned()
+        let mut clients = self.0.clients.lock().await;
+        if clients.asking.is_none() {
+            clients.asking = Some(self.connect(None).await?);
+        }
+        clients.asking.clone().ok_or_else(|| away("no client"))
     }
 
     /// The client for watches that are never silent for long: one that is, fails.
@@ -97,15 +164,46 @@ impl Cluster {
     /// # Errors
     /// As `client`.
     pub async fn watching(&self) -> Result<Client, Trouble> {
-        self.0.watching.get_or_try_init(|| self.connect(Some(SILENCE))).await.cloned()
+        let mut clients = self.0.clients.lock().await;
+        if clients.watching.is_none() {
+            clients.watching = Some(self.connect(Some(SILENCE)).await?);
+        }
+        clients.watching.clone().ok_or_else(|| away("no client"))
     }
 
     async fn connect(&self, silence: Option<Duration>) -> Result<Client, Trouble> {
         let refused = |words| Trouble { kind: Kind::Refused, words };
-        let mut config = self.0.settings.config().await.map_err(refused)?;
+        let mut config = self.way().config().await.map_err(refused)?;
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = silence.or(config.read_timeout);
         Client::try_from(config).map_err(|error| refused(format!("The kubeconfig cannot be used: {}.", crate::words::chain(&error))))
+    }
+
+    /// Asks for the version and for a pod, as whoever has jobs there will.
+    pub async fn try_out(&self) -> Standing {
+        let asked = async {
+            let client = self.client().await?;
+            let version = self.ask(client.apiserver_version()).await?;
+            lock(&self.0.pulse).version = Some(version.git_version);
+            let namespace = self.way().ready().unwrap_or_default();
+            let pods = Api::<Pod>::namespaced(client, &namespace);
+            self.ask(pods.list(&ListParams::default().limit(1))).await.map(drop)
+        };
+        let outcome: Result<(), Trouble> = asked.await;
+        let standing = self.standing();
+        Standing { trouble: outcome.err().map(|trouble| trouble.words).or(standing.trouble), ..standing }
+    }
+
+    /// As it is known without asking.
+    pub fn standing(&self) -> Standing {
+        let way = self.way();
+        let (namespace, unready) = match way.ready() {
+            Ok(namespace) => (Some(namespace), None),
+            Err(why) => (None, Some(why)),
+        };
+        let pulse = lock(&self.0.pulse);
+        let age = pulse.ever.then(|| pulse.heard.elapsed());
+        Standing { server: way.server(), namespace, version: pulse.version.clone(), age, trouble: unready.or(pulse.away.clone()) }
     }
 
     /// Asks within the time for an answer, and notes whether one came.
@@ -114,12 +212,28 @@ impl Cluster {
     /// In words.
     pub async fn ask<T>(&self, question: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
         let answer = ask(question).await;
-        let mut pulse = lock(&self.0.pulse);
-        match &answer {
-            Err(trouble) if trouble.kind == Kind::Away => pulse.away = Some(trouble.words.clone()),
-            _ => (pulse.heard, pulse.away) = (Instant::now(), None),
+        let stranger = self.note(answer.as_ref().err());
+        if stranger && let way @ Way::Started(_) = self.way() {
+            // Whoever renews the credentials of a server's own cluster writes them into its file.
+            self.renew(way).await;
         }
         answer
+    }
+
+    /// What became of a question; true when the cluster has not known this server for a while.
+    fn note(&self, failed: Option<&Trouble>) -> bool {
+        let now = Instant::now();
+        let mut pulse = lock(&self.0.pulse);
+        let Some(trouble) = failed.filter(|trouble| trouble.kind == Kind::Away) else {
+            (pulse.heard, pulse.ever, pulse.away) = (now, true, None);
+            return false;
+        };
+        pulse.away = Some(trouble.words.clone());
+        let again = trouble.words == STRANGER && pulse.reread.is_none_or(|at| READ_AGAIN < now.duration_since(at));
+        if again {
+            pulse.reread = Some(now);
+        }
+        again
     }
 
     /// The same, where it is no failure that there is no such object.
@@ -136,7 +250,8 @@ impl Cluster {
 
     /// It said something without being asked.
     pub fn spoke(&self) {
-        lock(&self.0.pulse).heard = Instant::now();
+        let mut pulse = lock(&self.0.pulse);
+        (pulse.heard, pulse.ever) = (Instant::now(), true);
     }
 
     /// How long ago it was heard last.
@@ -194,9 +309,8 @@ impl From<&Error> for Trouble {
             404 | 410 => Self { kind: Kind::Gone, words: format!("The cluster no longer has it: {said}.") },
             409 if said.starts_with("Apply failed with") => Self { kind: Kind::Owned, words: said.to_owned() },
             409 => Self { kind: Kind::Conflict, words: format!("Somebody else changed it in the cluster: {said}.") },
-            401 => refused(
-                "The cluster does not know this server: its credentials are wrong or have expired. Renew its kubeconfig.".to_owned(),
-            ),
+            // Nothing is seen until somebody mends it, which nobody tells this server.
+            401 => Self { kind: Kind::Away, words: STRANGER.to_owned() },
             403 if said.contains("is being terminated") => refused(format!("{said}. Name a namespace that stays.")),
             403 => refused(format!(
                 "The cluster does not let this server do it: {said}. Give its account that right, or name another namespace."

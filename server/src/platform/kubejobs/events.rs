@@ -127,17 +127,14 @@ fn shortened(text: &str) -> String {
 }
 
 async fn publish(cluster: Cluster, mut events: Receiver<(Event, ObjectReference)>) {
-    let mut recorder = None;
     let mut refused: Option<Instant> = None;
     while let Some((event, job)) = events.recv().await {
         if refused.is_some_and(|at| at.elapsed() < ASK_AGAIN) {
             continue;
         }
-        if recorder.is_none() {
-            let reporter = Reporter { controller: MANAGER.to_owned(), instance: None };
-            recorder = cluster.client().await.ok().map(|client| Recorder::new(client, reporter));
-        }
-        let Some(recorder) = &recorder else { continue };
+        let Ok(client) = cluster.client().await else { continue };
+        // A recorder remembers what it told, to count the same up; each of these is another one.
+        let recorder = Recorder::new(client, Reporter { controller: MANAGER.to_owned(), instance: None });
         match cluster.ask(recorder.publish(&event, &job)).await {
             Ok(()) => refused = None,
             Err(trouble) if trouble.kind == Kind::Refused => {

@@ -7,7 +7,10 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
 use tokio::io::AsyncWriteExt;
 
-use super::{cluster::Trouble, template::CONTAINER};
+use super::{
+    cluster::{Cluster, Kind, Trouble},
+    template::CONTAINER,
+};
 use crate::platform::{LogStream, logs::Logs};
 
 /// How often a log that cannot be read is asked for again.
@@ -16,27 +19,30 @@ const TRIES: u32 = 10;
 
 /// Copies the log of a pod's worker into the replica's folder, until the pod has ended. A server that comes later
 /// goes on where its predecessor was. Kubernetes keeps one log for both streams.
-pub async fn follow(pods: Api<Pod>, pod: String, folder: PathBuf, limit: u64) {
+pub async fn follow(cluster: Cluster, namespace: String, pod: String, folder: PathBuf, limit: u64) {
     let mut tries = 0;
     loop {
-        match copy(&pods, &pod, &folder, limit).await {
+        match copy(&cluster, &namespace, &pod, &folder, limit).await {
             Ok(()) => return,
-            Err(why) if tries == TRIES => return tracing::warn!("the log of pod {pod} cannot be read: {why}"),
+            // However long: a cluster that is not there ends no pods that anybody could know of.
+            Err(trouble) if trouble.kind == Kind::Away => {}
+            Err(trouble) if tries == TRIES => return tracing::warn!("the log of pod {pod} cannot be read: {}", trouble.words),
             Err(_) => tries += 1,
         }
         tokio::time::sleep(AGAIN).await;
     }
 }
 
-async fn copy(pods: &Api<Pod>, pod: &str, folder: &PathBuf, limit: u64) -> Result<(), String> {
-    let disk = |error: io::Error| error.to_string();
+async fn copy(cluster: &Cluster, namespace: &str, pod: &str, folder: &PathBuf, limit: u64) -> Result<(), Trouble> {
+    let disk = |error: io::Error| Trouble { kind: Kind::Refused, words: error.to_string() };
+    let pods = Api::<Pod>::namespaced(cluster.client().await?, namespace);
     tokio::fs::create_dir_all(folder).await.map_err(disk)?;
     let logs = Logs::create(folder, limit).map_err(disk)?;
     let file = logs.writer(LogStream::Stdout).map_err(disk)?;
     let mut known = file.metadata().map_err(disk)?.len();
     let mut file = tokio::fs::File::from_std(file);
     let how = LogParams { container: Some(CONTAINER.to_owned()), follow: true, ..LogParams::default() };
-    let stream = pods.log_stream(pod, &how).await.map_err(|error| Trouble::from(&error).words)?;
+    let stream = pods.log_stream(pod, &how).await.map_err(|error| Trouble::from(&error))?;
     let mut stream = std::pin::pin!(stream);
     let mut since_trim = 0;
     loop {

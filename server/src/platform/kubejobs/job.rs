@@ -78,7 +78,8 @@ pub struct Task {
     parts: Parts,
     state: State,
     made: Option<Made>,
-    asks: Option<Arc<Asks>>,
+    /// With the way to the cluster that they go by.
+    asks: Option<(u64, Arc<Asks>)>,
     waiting: HashMap<u64, Vec<oneshot::Sender<()>>>,
     sweeping: Option<Sweep>,
     followers: HashMap<u64, JoinHandle<()>>,
@@ -267,12 +268,13 @@ impl Task {
     }
 
     async fn asks(&mut self) -> Result<Arc<Asks>, Trouble> {
-        if let Some(asks) = &self.asks {
+        let way = *self.parts.cluster.ways().borrow();
+        if let Some((_, asks)) = self.asks.as_ref().filter(|(by, _)| *by == way) {
             return Ok(Arc::clone(asks));
         }
         let client = self.parts.cluster.client().await?;
         let asks = Arc::new(Asks::new(&self.parts.cluster, &client, &self.parts.namespace, &self.parts.job));
-        self.asks = Some(Arc::clone(&asks));
+        self.asks = Some((way, Arc::clone(&asks)));
         Ok(asks)
     }
 

@@ -2,12 +2,14 @@
 
 mod asks;
 mod cluster;
+mod clusters;
 mod door;
 mod events;
 #[cfg(test)]
 mod fake;
 mod follow;
 mod job;
+mod kubeconfig;
 mod names;
 mod overlay;
 mod params;
@@ -23,6 +25,7 @@ mod settings;
 mod template;
 mod usage;
 mod watch;
+mod way;
 
 use std::{
     collections::HashMap,
@@ -41,6 +44,8 @@ use tokio::sync::{
     oneshot,
 };
 
+pub use self::cluster::Standing;
+pub use self::clusters::{Clusters, Entry, OWN};
 pub use self::settings::ClusterSettings;
 use self::{
     cluster::Cluster,
@@ -69,16 +74,24 @@ pub struct Kubejobs(Arc<Inner>);
 
 struct Inner {
     data_dir: PathBuf,
-    cluster: Cluster,
-    watches: Watches,
-    meter: Meter,
-    events: Events,
+    clusters: Clusters,
+    /// By the name of the cluster, those that jobs are on.
+    sites: Mutex<HashMap<Option<String>, Arc<Site>>>,
     jobs: Mutex<HashMap<String, Job>>,
     doors: Mutex<HashMap<String, Arc<JobDoor>>>,
 }
 
+/// A cluster with what is watched and measured there for all of its jobs.
+struct Site {
+    cluster: Cluster,
+    watches: Watches,
+    meter: Meter,
+    events: Events,
+}
+
 /// A job's task, as others reach it.
 struct Job {
+    site: Arc<Site>,
     commands: UnboundedSender<Command>,
     board: Arc<Board>,
 }
@@ -91,30 +104,32 @@ impl Plugin for Kubejobs {
     type Params = KubejobsParams;
 }
 
-/// Checks the params and that this server has a cluster; answers with them in full.
+/// Checks the params and that this server has the cluster; answers with them in full.
 ///
 /// # Errors
 /// All problems at once, by their path in the spec.
-pub fn check(params: &Value, settings: &ClusterSettings) -> Result<Value, Vec<FieldError>> {
-    params::check(params, settings).map(|params| serde_json::to_value(params).unwrap_or_default())
+pub fn check(params: &Value, clusters: &Clusters) -> Result<Value, Vec<FieldError>> {
+    params::check(params, clusters).map(|params| serde_json::to_value(params).unwrap_or_default())
 }
 
 impl Kubejobs {
-    /// Keeps what pods print in `<data_dir>/jobs/<job>/replicas/<replica>/`. Speaks to the cluster at the first need.
-    pub fn new(data_dir: &Path, settings: ClusterSettings) -> Self {
-        Self::of(data_dir, Cluster::new(settings))
+    /// Keeps what pods print in `<data_dir>/jobs/<job>/replicas/<replica>/`. Speaks to a cluster at the first need.
+    pub fn new(data_dir: &Path, clusters: Clusters) -> Self {
+        let (sites, jobs, doors) = Default::default();
+        Self(Arc::new(Inner { data_dir: data_dir.to_owned(), clusters, sites, jobs, doors }))
     }
 
-    fn of(data_dir: &Path, cluster: Cluster) -> Self {
-        Self(Arc::new(Inner {
-            data_dir: data_dir.to_owned(),
-            watches: Watches::new(cluster.clone()),
-            meter: Meter::new(cluster.clone()),
-            events: Events::new(cluster.clone()),
-            cluster,
-            jobs: Mutex::default(),
-            doors: Mutex::default(),
-        }))
+    /// The site of a job. A cluster that was taken away and added again is another one.
+    fn site(&self, params: &KubejobsParams) -> Arc<Site> {
+        let cluster = self.0.clusters.of_job(params.cluster.as_deref());
+        let mut sites = lock(&self.0.sites);
+        if let Some(known) = sites.get(&params.cluster).filter(|known| known.cluster.is(&cluster)) {
+            return Arc::clone(known);
+        }
+        let (watches, meter, events) = (Watches::new(cluster.clone()), Meter::new(cluster.clone()), Events::new(cluster.clone()));
+        let site = Arc::new(Site { cluster, watches, meter, events });
+        sites.insert(params.cluster.clone(), Arc::clone(&site));
+        site
     }
 
     /// Gives a job's task a command; it begins with the first word.
@@ -134,20 +149,25 @@ impl Kubejobs {
         let params = parse::<Self>(params).unwrap_or_default();
         let (commands, heard) = unbounded_channel();
         let board = Arc::<Board>::default();
+        let site = self.site(&params);
         let home: Weak<dyn Home> = Arc::downgrade(&(Arc::clone(&self.0) as Arc<dyn Home>));
         let task = Task::new(Parts {
             job: job.to_owned(),
             namespace: params.namespace.clone(),
-            cluster: self.0.cluster.clone(),
+            cluster: site.cluster.clone(),
             data_dir: self.0.data_dir.clone(),
             board: Arc::clone(&board),
             home,
             commands: heard,
-            news: self.0.watches.of(&params.namespace, job),
+            news: site.watches.of(&params.namespace, job),
             params,
         });
         tokio::spawn(task.run());
-        Job { commands, board }
+        Job { site, commands, board }
+    }
+
+    fn site_of(&self, job: &str) -> Option<Arc<Site>> {
+        lock(&self.0.jobs).get(job).map(|job| Arc::clone(&job.site))
     }
 
     fn board(&self, job: &str) -> Option<Arc<Board>> {
@@ -161,7 +181,9 @@ impl Home for Inner {
     }
 
     fn made(&self, job: &str, namespace: &str, uid: &str) {
-        self.events.know(namespace, job, uid);
+        if let Some(known) = lock(&self.jobs).get(job) {
+            known.site.events.know(namespace, job, uid);
+        }
     }
 
     fn leave(&self, job: &str, commands: &UnboundedReceiver<Command>) -> bool {
@@ -170,22 +192,24 @@ impl Home for Inner {
         if !commands.is_empty() {
             return false;
         }
-        jobs.remove(job);
+        if let Some(left) = jobs.remove(job) {
+            left.site.meter.forget(job);
+        }
         lock(&self.doors).remove(job);
-        self.meter.forget(job);
         true
     }
 }
 
 #[async_trait]
 impl Platform for Kubejobs {
-    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door> {
+    async fn door(&self, replica: &str, params: &Value, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door> {
         let (job, _) = replica_id::split(replica).ok_or_else(|| io::Error::other(format!("{replica:?} is not the name of a replica")))?;
         let known = lock(&self.0.doors).get(job).cloned();
         let door = match known {
             Some(door) => door,
             None => {
-                let address = self.0.cluster.settings().pods_listen;
+                let params = parse::<Self>(params).unwrap_or_default();
+                let address = self.site(&params).cluster.way().pods_listen();
                 let address = address.ok_or_else(|| io::Error::other("the server was started without --pods-listen"))?;
                 let opened = Arc::new(JobDoor::open(address, stored, Arc::clone(queue)).await?);
                 Arc::clone(lock(&self.0.doors).entry(job.to_owned()).or_insert(opened))
@@ -229,19 +253,20 @@ impl Platform for Kubejobs {
 
     fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
         let spots: Vec<_> = handles.iter().map(|handle| self.board(&handle.job)?.spot(&handle.replica)).collect();
-        if let Some(first) = handles.first() {
-            let jobs = lock(&self.0.jobs).len();
-            self.0.meter.measure(&first.job, spots.iter().flatten().cloned().collect(), jobs);
-        }
-        spots.iter().map(|spot| self.0.meter.of(spot.as_ref()?)).collect()
+        let Some((job, site)) = handles.first().and_then(|first| Some((&first.job, self.site_of(&first.job)?))) else {
+            return vec![None; handles.len()];
+        };
+        let jobs = lock(&self.0.jobs).values().filter(|job| Arc::ptr_eq(&job.site, &site)).count();
+        site.meter.measure(job, spots.iter().flatten().cloned().collect(), jobs);
+        spots.iter().map(|spot| site.meter.of(spot.as_ref()?)).collect()
     }
 
-    fn measured(&self) -> Option<Measured> {
-        self.0.meter.how()
+    fn measured(&self, job: &str) -> Option<Measured> {
+        self.site_of(job)?.meter.how()
     }
 
-    fn tell(&self, job: &str, told: &[Told], over: bool) {
-        self.0.events.tell(job, told, over);
+    fn tell(&self, job: &str, params: &Value, told: &[Told], over: bool) {
+        self.site(&parse::<Self>(params).unwrap_or_default()).events.tell(job, told, over);
     }
 
     fn trouble(&self, job: &str) -> Option<String> {
@@ -249,9 +274,10 @@ impl Platform for Kubejobs {
     }
 
     fn unseen(&self, job: &str) -> Option<Unseen> {
-        let silent = self.0.cluster.silent();
-        let of_job = self.board(job)?.unseen().map(|(since, why)| (since.elapsed().max(silent), why));
-        let (age, why) = of_job.or_else(|| Some((silent, self.0.cluster.away()?)))?;
+        let (board, cluster) = (self.board(job)?, &self.site_of(job)?.cluster);
+        let silent = cluster.silent();
+        let of_job = board.unseen().map(|(since, why)| (since.elapsed().max(silent), why));
+        let (age, why) = of_job.or_else(|| Some((silent, cluster.away()?)))?;
         Some(Unseen { age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX), why })
     }
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ClusterSettings, Kubejobs, names, overlay, template};
+use super::{Clusters, Kubejobs, clusters::OWN, names, overlay, template};
 use crate::platform::{
     read::{joined, read},
     variables::wrong_variable,
@@ -40,6 +40,12 @@ pub struct KubejobsParams {
     #[garde(skip)]
     #[schemars(title = "Command")]
     pub command: Vec<String>,
+    /// Which cluster, by the name that an administrator gave it. Empty: the server's own.
+    // Left out where it is empty: a program is known again by its params.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Cluster")]
+    pub cluster: Option<String>,
     /// The namespace of the Job. Empty: the server's own choice, which its administrator set.
     #[garde(skip)]
     #[schemars(title = "Namespace")]
@@ -101,6 +107,7 @@ impl Default for KubejobsParams {
         Self {
             image: String::new(),
             command: Vec::new(),
+            cluster: None,
             namespace: String::new(),
             env: BTreeMap::new(),
             cpu: 0.0,
@@ -118,11 +125,11 @@ impl Default for KubejobsParams {
     }
 }
 
-/// Reads the params and checks them, and that this server has a cluster. The namespace is filled in.
+/// Reads the params and checks them, and that this server has the cluster. The namespace is filled in.
 ///
 /// # Errors
 /// All problems at once, by their path in the spec: `kind`, `params.image`.
-pub fn check(params: &Value, settings: &ClusterSettings) -> Result<KubejobsParams, Vec<FieldError>> {
+pub fn check(params: &Value, clusters: &Clusters) -> Result<KubejobsParams, Vec<FieldError>> {
     let mut params = params.clone();
     // As JSON people write an object; a form has only text.
     if let Some(overlay) = params.get_mut("pod_overlay").filter(|overlay| overlay.is_object()) {
@@ -132,12 +139,20 @@ pub fn check(params: &Value, settings: &ClusterSettings) -> Result<KubejobsParam
     let mut read = read.unwrap_or_default();
     let errors = joined(unread, problems(&read));
     let mut errors: Vec<FieldError> = errors.into_iter().map(|error| error.under("params")).collect();
-    match settings.ready() {
-        Ok(namespace) if read.namespace.is_empty() => read.namespace = namespace,
-        Ok(_) => {}
-        Err(why) => errors.push(FieldError::new("kind", why)),
+    read.cluster = read.cluster.filter(|name| name != OWN);
+    match (clusters.ready(read.cluster.as_deref()), &read.cluster) {
+        (Some(Ok(namespace)), _) if read.namespace.is_empty() => read.namespace = namespace,
+        (Some(Ok(_)), _) => {}
+        (Some(Err(why)), None) => errors.push(FieldError::new("kind", why)),
+        (Some(Err(why)), Some(_)) => errors.push(FieldError::new("params.cluster", why)),
+        (None, name) => errors.push(FieldError::new("params.cluster", unknown(name.as_deref().unwrap_or_default(), &clusters.names()))),
     }
     if errors.is_empty() { Ok(read) } else { Err(errors) }
+}
+
+fn unknown(name: &str, known: &[String]) -> String {
+    let known = if known.is_empty() { "there is only the server's own".to_owned() } else { format!("known are {}", known.join(", ")) };
+    format!("There is no cluster \"{name}\": {known}; leave it empty for the server's own.")
 }
 
 fn problems(read: &KubejobsParams) -> Vec<FieldError> {
@@ -185,10 +200,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::platform::ClusterSettings;
+
+    #[test]
+    fn a_cluster_that_nobody_added_is_named_with_those_that_are_known() {
+        assert_eq!(unknown("a", &[]), "There is no cluster \"a\": there is only the server's own; leave it empty for the server's own.");
+        let told = unknown("a", &["b".to_owned(), "c".to_owned()]);
+        assert_eq!(told, "There is no cluster \"a\": known are b, c; leave it empty for the server's own.");
+        assert_eq!(wrong(json!({ "image": "a:1", "cluster": "a" })), ["params.cluster"]);
+        // Its own it calls by either; that it has none is said once.
+        assert_eq!(wrong(json!({ "image": "a:1", "cluster": "default" })), ["kind"]);
+        assert!(!serde_json::to_string(&KubejobsParams::default()).unwrap().contains("cluster"));
+    }
 
     fn wrong(params: Value) -> Vec<String> {
         let mut fields: Vec<String> =
-            check(&params, &ClusterSettings::default()).unwrap_err().into_iter().map(|error| error.field).collect();
+            check(&params, &Clusters::new(ClusterSettings::default())).unwrap_err().into_iter().map(|error| error.field).collect();
         fields.sort();
         fields.dedup();
         fields

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::{
     fake::{Fake, Mood},
+    way::Way,
     *,
 };
 use crate::queue::Queues;
@@ -35,8 +36,9 @@ fn params() -> Value {
 }
 
 fn platform(data: &TempDir, client: Client) -> Kubejobs {
-    let settings = ClusterSettings { pods_listen: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), ..ClusterSettings::default() };
-    Kubejobs::of(data.path(), Cluster::of(client, settings))
+    let pods_listen = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let way = Way::Started(ClusterSettings { pods_listen, ..ClusterSettings::default() });
+    Kubejobs::new(data.path(), Clusters::of(Cluster::of(client, way), pods_listen))
 }
 
 impl House {
@@ -50,7 +52,7 @@ impl House {
 
     async fn start(&mut self, number: u64) -> Handle {
         let replica = format!("{JOB}-r{number}");
-        self._doors.push(self.platform.door(&replica, &self.queue, None).await.unwrap());
+        self._doors.push(self.platform.door(&replica, &params(), &self.queue, None).await.unwrap());
         let launch = Launch {
             job: JOB.to_owned(),
             replica,
@@ -211,7 +213,7 @@ async fn replicas_of_a_server_before_are_unseen_until_the_pods_are_listed() {
     let handles = house.running(2).await;
     house.fake.mood(Mood::Code(503));
     let next = platform(&house.data, house.fake.client());
-    next.door(&handles[0].replica, &house.queue, None).await.unwrap();
+    next.door(&handles[0].replica, &params(), &house.queue, None).await.unwrap();
     assert!(next.alive(&handles[0], &params()));
     assert!(next.unseen(JOB).is_some(), "from the first moment on");
     house.fake.mood(Mood::Well);
@@ -308,7 +310,7 @@ async fn the_next_server_takes_over_who_lives_and_ends_who_is_nobodys() {
     let ninth = Handle { replica: format!("{JOB}-r9"), ..handles[0].clone() };
     let known = [&handles[0], &handles[2], &handles[3], &ninth];
     for handle in known {
-        next.door(&handle.replica, &house.queue, None).await.unwrap();
+        next.door(&handle.replica, &params(), &house.queue, None).await.unwrap();
         assert!(next.alive(handle, &params()));
     }
     let stray = house.pod(&handles[1]).unwrap();
@@ -351,7 +353,7 @@ async fn pods_get_other_cpu_while_they_run_newer_ones_too_and_those_of_a_server_
 
     let next = platform(&house.data, house.fake.client());
     for handle in &handles {
-        next.door(&handle.replica, &house.queue, None).await.unwrap();
+        next.door(&handle.replica, &params(), &house.queue, None).await.unwrap();
         assert!(next.alive(handle, &params()));
     }
     until("the next server knows it", || next.cpu(JOB).is_some_and(|cpu| cpu.millicores == 100)).await;

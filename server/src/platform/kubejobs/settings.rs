@@ -10,6 +10,8 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
 /// Mounted into every pod that may talk to its cluster.
 const IN_CLUSTER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// By which every pod of a cluster calls its API server.
+pub(super) const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClusterSettings {
@@ -33,22 +35,18 @@ impl ClusterSettings {
     pub fn ready(&self) -> Result<String, String> {
         let from_file = match self.file()? {
             Some(config) => context_namespace(&config)?,
-            None => std::fs::read_to_string(Path::new(IN_CLUSTER).join("namespace")).ok().map(|name| name.trim().to_owned()),
+            None => in_cluster_namespace(),
         };
-        match self.pods_listen {
-            None => {
-                return Err(
-                    "This server has no address at which pods could reach their queue; start it with --pods-listen ADDRESS.".to_owned()
-                );
-            }
-            Some(address) if address.is_loopback() || address.is_unspecified() => {
-                return Err(format!(
-                    "Pods cannot reach {address}; start the server with --pods-listen and an address of this machine that they can."
-                ));
-            }
-            Some(_) => {}
-        }
+        reachable(self.pods_listen)?;
         Ok(self.namespace.clone().or(from_file).unwrap_or_else(|| "default".to_owned()))
+    }
+
+    /// The address of the API server, where it is known.
+    pub fn server(&self) -> Option<String> {
+        let Some(config) = self.file().ok()? else { return Some(IN_CLUSTER_SERVER.to_owned()) };
+        let current = config.current_context?;
+        let context = config.contexts.into_iter().find(|named| named.name == current)?.context?;
+        config.clusters.into_iter().find(|named| named.name == context.cluster)?.cluster?.server
     }
 
     /// The kubeconfig to use; `None` when this server is a pod of its cluster.
@@ -59,7 +57,7 @@ impl ClusterSettings {
         }
         match Kubeconfig::read() {
             Ok(config) => Ok(Some(config)),
-            Err(_) if Path::new(IN_CLUSTER).join("token").is_file() => Ok(None),
+            Err(_) if is_in_cluster() => Ok(None),
             Err(_) if std::env::var_os("KUBECONFIG").is_none() => {
                 Err("This server knows no cluster; start it with --kubeconfig FILE, or choose the platform local.".to_owned())
             }
@@ -81,7 +79,30 @@ impl ClusterSettings {
     }
 }
 
-fn context_namespace(config: &Kubeconfig) -> Result<Option<String>, String> {
+/// Whether pods can reach this server at an address, as far as that can be told.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub(super) fn reachable(pods_listen: Option<IpAddr>) -> Result<(), String> {
+    match pods_listen {
+        None => Err("This server has no address at which pods could reach their queue; start it with --pods-listen ADDRESS.".to_owned()),
+        Some(address) if address.is_loopback() || address.is_unspecified() => {
+            Err(format!("Pods cannot reach {address}; start the server with --pods-listen and an address of this machine that they can."))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whether this server is a pod that may talk to its cluster.
+pub(super) fn is_in_cluster() -> bool {
+    Path::new(IN_CLUSTER).join("token").is_file()
+}
+
+pub(super) fn in_cluster_namespace() -> Option<String> {
+    std::fs::read_to_string(Path::new(IN_CLUSTER).join("namespace")).ok().map(|name| name.trim().to_owned())
+}
+
+pub(super) fn context_namespace(config: &Kubeconfig) -> Result<Option<String>, String> {
     let Some(current) = &config.current_context else {
         return Err("The kubeconfig has no current-context; choose one with kubectl config use-context.".to_owned());
     };

@@ -91,23 +91,35 @@ impl Watches {
 
     fn begin(&self, namespace: &str) -> Arc<Namespace> {
         let known = Arc::new(Namespace::default());
-        tokio::spawn(pods(self.cluster.clone(), namespace.to_owned(), Arc::clone(&known)));
-        tokio::spawn(notices(self.cluster.clone(), namespace.to_owned(), Arc::clone(&known)));
+        let (cluster, namespace, told) = (self.cluster.clone(), namespace.to_owned(), Arc::clone(&known));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = pods(cluster.clone(), namespace.clone(), Arc::clone(&told)) => {}
+                () = notices(cluster.clone(), namespace, told) => {}
+                () = cluster.removed() => {}
+            }
+        });
         known
     }
 }
 
 /// A watch that failed is not gone on with: what it would have told is read anew as a list.
 async fn pods(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
-    let client = client(&cluster, &known).await;
     let config = watcher::Config::default().labels(JOB_LABEL);
-    let mut pause = PAUSES.0;
+    let (mut pause, mut ways) = (PAUSES.0, cluster.ways());
     loop {
+        ways.mark_unchanged();
+        let client = client(&cluster, &known).await;
         let mut stream = Box::pin(watcher(Api::<Pod>::namespaced(client.clone(), &namespace), config.clone()));
         let (mut listing, mut listed) = (HashMap::new(), false);
         let error = loop {
             // A list is an answer, which may take its time; a watch may be silent.
-            let next = if listed { Ok(stream.next().await) } else { tokio::time::timeout(ANSWER, stream.next()).await };
+            let next = async { if listed { Ok(stream.next().await) } else { tokio::time::timeout(ANSWER, stream.next()).await } };
+            let next = tokio::select! {
+                next = next => next,
+                // By another way all is listed anew.
+                _ = ways.changed() => Ok(None),
+            };
             match next {
                 Ok(Some(Ok(event))) => {
                     pause = PAUSES.0;
@@ -141,22 +153,29 @@ fn silent(error: &watcher::Error) -> bool {
 
 /// Only what says that pods could not be made: all else shows in the pods themselves.
 async fn notices(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
-    // The API server has nothing to say about events of which there are none: that watch may be silent.
-    let client = loop {
-        match cluster.client().await {
-            Ok(client) => break client,
-            Err(_) => tokio::time::sleep(PAUSE).await,
-        }
-    };
     let config = watcher::Config::default().fields("involvedObject.kind=Job,reason=FailedCreate");
-    let mut stream = Box::pin(watcher(Api::<Notice>::namespaced(client, &namespace), config));
-    while let Some(event) = stream.next().await {
-        match event {
-            Ok(Event::Apply(notice) | Event::InitApply(notice)) => known.notice(&notice),
-            Ok(_) => {}
-            Err(error) => {
-                tracing::debug!("the events of namespace {namespace} cannot be seen: {}", words(&error));
-                tokio::time::sleep(PAUSE).await;
+    let mut ways = cluster.ways();
+    loop {
+        ways.mark_unchanged();
+        // The API server has nothing to say about events of which there are none: that watch may be silent.
+        let Ok(client) = cluster.client().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let mut stream = Box::pin(watcher(Api::<Notice>::namespaced(client, &namespace), config.clone()));
+        loop {
+            let next = tokio::select! {
+                next = stream.next() => next,
+                _ = ways.changed() => None,
+            };
+            match next {
+                Some(Ok(Event::Apply(notice) | Event::InitApply(notice))) => known.notice(&notice),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    tracing::debug!("the events of namespace {namespace} cannot be seen: {}", words(&error));
+                    tokio::time::sleep(PAUSE).await;
+                }
+                None => break,
             }
         }
     }

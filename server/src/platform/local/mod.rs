@@ -99,7 +99,7 @@ impl Local {
 
 #[async_trait]
 impl Platform for Local {
-    async fn door(&self, replica: &str, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door> {
+    async fn door(&self, replica: &str, _: &Value, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door> {
         let (listener, address) = address::listen(stored).await?;
         let stop = CancellationToken::new();
         let (queue, callers, until) = (Arc::clone(queue), Callers::Only(replica.to_owned()), stop.clone());

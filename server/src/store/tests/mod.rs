@@ -1,6 +1,7 @@
 //! The store as its users rely on it.
 
 mod access;
+mod clusters;
 mod experience;
 mod jobs;
 mod life;

@@ -134,7 +134,9 @@ impl Task {
     }
 
     fn follow_logs(&mut self) {
-        let Some(asks) = self.asks.clone() else { return };
+        if self.asks.is_none() {
+            return;
+        }
         for (number, member) in &self.state.members {
             let Some(pod) = member.pod.as_ref().and_then(|uid| self.state.pods.get(uid)) else { continue };
             if !pod.started || self.followers.contains_key(number) {
@@ -143,7 +145,10 @@ impl Task {
             let replica = replica_id::of(&self.parts.job, *number);
             let Ok(folder) = folder_of(&self.parts.data_dir, &self.parts.job, &replica) else { continue };
             let limit = u64::from(self.parts.params.log_limit_kib) * 1024;
-            self.followers.insert(*number, tokio::spawn(follow(asks.pods().clone(), pod.name.clone(), folder, limit)));
+            self.followers.insert(
+                *number,
+                tokio::spawn(follow(self.parts.cluster.clone(), self.parts.namespace.clone(), pod.name.clone(), folder, limit)),
+            );
         }
     }
 
