@@ -65,7 +65,7 @@ pub fn page(viewer: &str, clusters: Vec<ClusterView>, typed: Typed, said: Option
                 {said.map(|said| notice(said, false))}
                 {trouble}
                 <div class="card scroll">
-                    <table>
+                    <table class="cards">
                         <thead><tr>
                             <th scope="col">"Name"</th><th scope="col">"Server"</th><th scope="col">"Namespace"</th>
                             <th scope="col">"Kubernetes"</th><th scope="col">"State"</th><th scope="col" class="num">"Jobs"</th>
@@ -125,11 +125,11 @@ fn row(one: ClusterView, changed: Option<&Typed>) -> AnyView {
     view! {
         <tr>
             <th scope="row">{one.name.clone()}</th>
-            <td class="mono">{one.server.unwrap_or_else(|| "—".to_owned())}</td>
-            <td>{one.namespace.unwrap_or_else(|| "—".to_owned())}</td>
-            <td>{one.version.unwrap_or_else(|| "—".to_owned())}</td>
-            <td class="state"><span class="chip" data-tone=tone>{word}</span>" "<span class="muted">{says}</span></td>
-            <td class="num">{one.jobs}</td>
+            <td class="mono" data-label="Server">{one.server.unwrap_or_else(|| "—".to_owned())}</td>
+            <td data-label="Namespace">{one.namespace.unwrap_or_else(|| "—".to_owned())}</td>
+            <td data-label="Kubernetes">{one.version.unwrap_or_else(|| "—".to_owned())}</td>
+            <td class="state wide"><span class="chip" data-tone=tone>{word}</span>" "<span class="muted">{says}</span></td>
+            <td class="num" data-label="Jobs">{one.jobs}</td>
             <td class="acts">{act("test", "Test")}{(!one.own).then(|| act("remove", "Remove"))}</td>
         </tr>
         {more}

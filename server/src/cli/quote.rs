@@ -10,7 +10,7 @@ use serde_json::json;
 use super::input::{self, InputError};
 use crate::config;
 use crate::manager::{experience, quote, submission};
-use crate::platform::{ClusterSettings, Clusters};
+use crate::platform::{ClusterSettings, Clusters, Entry};
 use crate::store::{Store, StoreError};
 
 #[derive(Debug, Args)]
@@ -50,16 +50,26 @@ pub async fn run(args: QuoteArgs) -> Result<(), QuoteError> {
         body["workload"] = json!({ "source": "inline", "items": input::text(items)? });
     }
     let clusters = Clusters::new(args.cluster);
+    let store = match &args.data {
+        Some(data) => Some(Store::open_existing(&config::database(data)).await?),
+        None => None,
+    };
+    if let Some(store) = &store {
+        for row in store.clusters().await? {
+            // Its name and namespace are all that a quote needs.
+            let listen = row.pods_listen.and_then(|address| address.parse().ok());
+            clusters.put(&row.name, Entry::kept(None).with(row.namespace, listen)).await;
+        }
+    }
     let spec = submission::parse(&body, &clusters).map_err(|errors| {
         let lines: Vec<_> = errors.iter().map(|error| format!("  {error}")).collect();
         QuoteError::Refused(lines.join("\n"))
     })?;
-    let (mut uploads, mut history) = (None, None);
-    if let Some(data) = &args.data {
-        let store = Store::open_existing(&config::database(data)).await?;
-        history = store.experience(&experience::template(&spec)).await?.history;
-        uploads = Some(config::uploads(data));
-    }
+    let history = match &store {
+        Some(store) => store.experience(&experience::template(&spec)).await?.history,
+        None => None,
+    };
+    let uploads = args.data.as_deref().map(config::uploads);
     let answer = quote::of(&spec, uploads.as_deref(), history).await;
     let mut output = std::io::stdout().lock();
     match &answer {

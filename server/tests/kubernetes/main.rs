@@ -8,6 +8,7 @@
 
 mod account;
 mod cluster;
+mod clusters;
 mod cpu;
 mod outage;
 #[path = "../support/mod.rs"]
