@@ -24,7 +24,7 @@ use crate::words::chain;
 
 /// A Redis as most are installed.
 const FORGETFUL: &str = "The Redis of the queue keeps no append-only file: should it be killed, the job cannot go on. \
-                         CONFIG SET appendonly yes changes that.";
+                         CONFIG SET appendonly yes and CONFIG SET appendfsync always change that.";
 
 /// Runs a job until it has ended or the server stops.
 pub async fn run(shared: Arc<Shared>, row: JobRow, ticking: Option<Ticking>, mut nudges: mpsc::Receiver<Nudge>) {

@@ -88,7 +88,7 @@ fn recognise(body: &[u8]) -> Result<Recipe, Fault> {
     let found = KNOWN.iter().find(|(known, _)| *known == normal);
     found.map(|(_, recipe)| *recipe).ok_or_else(|| {
         Fault::Refused(
-            "EVAL of this script: the embedded queue runs no scripts but the lock recipes of common clients (release, extend and renew \
+            "EVAL of this script: the queue runs no scripts but the lock recipes of common clients (release, extend and renew \
              a key that holds the caller's token); what needs more needs a Redis of its own"
                 .to_owned(),
         )
