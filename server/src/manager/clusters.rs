@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::RwLockReadGuard;
 
-use super::{Manager, internal};
+use super::{Manager, internal, platform_of};
 use crate::access::vault::{Vault, VaultError};
 use crate::clock::now_ms;
 use crate::platform::{Entry, OWN, Standing};
@@ -87,6 +87,13 @@ impl Manager {
             return Err(ApiError::Invalid { errors });
         }
         Ok(stays)
+    }
+
+    /// Whether the place of a job would take it, where that can be known.
+    pub(super) async fn rehearse(&self, job: &str, platform: &PluginSpec) -> Result<(), ApiError> {
+        let place = platform_of(&self.shared, platform).map_err(|message| ApiError::Internal { message })?;
+        let told = place.rehearse(job, &platform.params).await;
+        told.map_err(|errors| ApiError::Invalid { errors: errors.into_iter().map(|error| error.under("platform")).collect() })
     }
 
     /// # Errors

@@ -187,10 +187,11 @@ impl Manager {
             return Err(ApiError::Invalid { errors: vec![control::plugin::FieldError::new("workload.upload", message)] });
         }
         let _stays = self.cluster_of(&spec.platform).await?;
+        let id = new_id();
+        self.rehearse(&id, &spec.platform).await?;
         let address = self.reached(&spec.queue).await?;
         let kept = workload::apart(spec.workload, &self.uploads()).await;
         spec.workload = kept.map_err(|error| ApiError::Internal { message: format!("the items could not be kept: {error}") })?;
-        let id = new_id();
         self.keep_apart(&id, &mut spec.queue, address.as_ref()).await?;
         let now = now_ms();
         let deadline_at = now + (spec.objective.deadline_s * 1000.0) as i64;

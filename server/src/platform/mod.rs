@@ -44,6 +44,14 @@ pub trait Platform: Send + Sync {
     /// When no address can be had.
     async fn door(&self, replica: &str, params: &Value, queue: &Arc<Queue>, stored: Option<SocketAddr>) -> io::Result<Door>;
 
+    /// Asks the place itself whether it would take a job of these checked params, where it can be asked. Changes nothing.
+    ///
+    /// # Errors
+    /// All that it would refuse, by the path in the platform's spec.
+    async fn rehearse(&self, _job: &str, _params: &Value) -> Result<(), Vec<FieldError>> {
+        Ok(())
+    }
+
     /// Starts one replica, or answers with the living one of the same id: a replica is never doubled.
     /// Everything needed to find it again is in the handle, and in a mark that the replica itself bears.
     ///

@@ -8,12 +8,12 @@ use crate::cluster::{Cluster, all_done_once, running, setting, until};
 use crate::support::Server;
 
 /// The cluster of these tests as an administrator would add it.
-fn added(name: &str) -> Value {
+pub fn added(name: &str) -> Value {
     json!({ "name": name, "kubeconfig": std::fs::read_to_string(setting("ASPERATHOS_TEST_KUBECONFIG")).unwrap() })
 }
 
 /// The same, where nobody listens.
-fn dead(name: &str) -> Value {
+pub fn dead(name: &str) -> Value {
     let mut dead = added(name);
     let text = dead["kubeconfig"].as_str().unwrap();
     let lines = text.lines().map(|line| {
@@ -25,7 +25,7 @@ fn dead(name: &str) -> Value {
 
 impl Cluster {
     /// A job of this namespace on a cluster by its name.
-    fn job_on(&self, name: &str, items: usize, each_s: f64) -> Value {
+    pub fn job_on(&self, name: &str, items: usize, each_s: f64) -> Value {
         let mut job = self.job(items, each_s, &["0: 2"]);
         job["platform"]["params"]["cluster"] = json!(name);
         job["platform"]["params"]["namespace"] = json!(self.namespace);
@@ -33,7 +33,7 @@ impl Cluster {
     }
 }
 
-async fn put(server: &Server, name: &str, body: &Value) -> u16 {
+pub async fn put(server: &Server, name: &str, body: &Value) -> u16 {
     let request = server.client.put(server.url(&format!("/api/v1/clusters/{name}"))).bearer_auth(server.token());
     request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap().status().as_u16()
 }

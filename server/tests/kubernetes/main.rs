@@ -11,6 +11,7 @@ mod cluster;
 mod clusters;
 mod cpu;
 mod outage;
+mod refused;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -119,12 +120,6 @@ async fn what_keeps_pods_from_running_is_said_in_words() {
         assert_eq!(server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await.0 / 100, 2);
         server.wait(&job, &["terminated"]).await;
     }
-    body = cluster.job(10, 0.1, &["0: 1"]);
-    body["platform"]["params"]["namespace"] = json!("no-such-namespace");
-    let nowhere = server.submit(&body).await;
-    said(&nowhere, "no-such-namespace").await;
-    server.post(&format!("/api/v1/jobs/{nowhere}/terminate"), &json!({})).await;
-    server.wait(&nowhere, &["terminated"]).await;
 
     let quota: ResourceQuota = parsed(json!({ "metadata": { "name": "rq" }, "spec": { "hard": { "pods": "2" } } }));
     cluster.api().create(&PostParams::default(), &quota).await.unwrap();

@@ -17,7 +17,7 @@ use super::{
     cluster::{Cluster, Kind, Trouble},
     params::KubejobsParams,
     pod::Seen,
-    template::{self, KEEP_GATE, MANAGER, REPLICA_LABEL, SCALER},
+    template::{self, JOB_LABEL, KEEP_GATE, MANAGER, REPLICA_LABEL, SCALER},
 };
 
 /// The Job as it was made.
@@ -57,6 +57,9 @@ impl Asks {
         let apply = PatchParams::apply(MANAGER).force();
         let name = template::service_name(&self.job);
         let known = self.cluster.ask_if(self.jobs.get(&self.job)).await?;
+        if known.as_ref().is_some_and(|known| !self.is_ours(known)) {
+            return Err(self.clash("Job", &self.job));
+        }
         if let Some(known) = known.as_ref().filter(|known| known.metadata.deletion_timestamp.is_some() || finished(known)) {
             if known.metadata.deletion_timestamp.is_none() {
                 self.remove_job().await?;
@@ -68,8 +71,12 @@ impl Asks {
             // Its template cannot change any more, and it leads to the Service of its first day.
             Some(known) => known,
             None => {
+                // Not by force: what others have of it is not ours to take.
+                let gently = PatchParams::apply(MANAGER);
+                let service = Patch::Apply(template::service(&self.job, None));
+                let service = self.cluster.ask(self.services.patch(&name, &gently, &service)).await;
                 let service =
-                    self.cluster.ask(self.services.patch(&name, &apply, &Patch::Apply(template::service(&self.job, None)))).await?;
+                    service.map_err(|trouble| if trouble.kind == Kind::Owned { self.clash("Service", &name) } else { trouble })?;
                 let host = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
                 self.cluster.ask(self.jobs.patch(&self.job, &apply, &Patch::Apply(template::job(params, &self.job, &host)))).await?
             }
@@ -178,8 +185,23 @@ impl Asks {
         Ok(())
     }
 
+    /// One of this name that is somebody else's stays.
     async fn remove_job(&self) -> Result<(), Trouble> {
-        self.cluster.ask_if(self.jobs.delete(&self.job, &DeleteParams::background())).await.map(drop)
+        let known = self.cluster.ask_if(self.jobs.get(&self.job)).await?;
+        let Some(known) = known.filter(|known| self.is_ours(known)) else { return Ok(()) };
+        let this = Preconditions { uid: known.metadata.uid, ..Preconditions::default() };
+        self.cluster.ask_if(self.jobs.delete(&self.job, &DeleteParams::background().preconditions(this))).await.map(drop)
+    }
+
+    fn is_ours(&self, known: &Job) -> bool {
+        known.metadata.labels.as_ref().and_then(|labels| labels.get(JOB_LABEL)) == Some(&self.job)
+    }
+
+    fn clash(&self, kind: &str, name: &str) -> Trouble {
+        let words = format!(
+            "There is a {kind} {name} in the namespace already, and it is not of this server: it is left alone. Remove it, and this job begins."
+        );
+        Trouble { kind: Kind::Refused, words }
     }
 }
 

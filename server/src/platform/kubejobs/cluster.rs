@@ -8,11 +8,12 @@ use std::{
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, Error, api::ListParams};
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::way::Way;
-use crate::lock::lock;
+use super::{token, way::Way};
+use crate::{clock::now_ms, lock::lock};
 
 /// A question that is not answered within this is asked again.
 pub const ANSWER: Duration = Duration::from_secs(5);
@@ -26,6 +27,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Credentials that are refused are read anew so often, where others write them.
 const READ_AGAIN: Duration = Duration::from_secs(5);
+/// An API server takes a token for a minute and some seconds after its end. Meanwhile it is asked so often.
+const ENDS_WITHIN: Duration = Duration::from_secs(90);
+const AT_END: Duration = Duration::from_secs(4);
 const STRANGER: &str = "The cluster does not know this server: its credentials are wrong or have expired. Give it a new \
     kubeconfig (asperathos cluster update). Running pods work on.";
 
@@ -61,6 +65,8 @@ struct Pulse {
     version: Option<String>,
     /// When the credentials were read anew, as they were refused.
     reread: Option<Instant>,
+    /// When the token ends, by its own words.
+    token_ends: Option<Instant>,
 }
 
 /// What people are told of a cluster.
@@ -111,7 +117,7 @@ impl Cluster {
 
     fn with(way: Way, clients: Clients) -> Self {
         let now = Instant::now();
-        let pulse = Mutex::new(Pulse { heard: now, ever: false, asked: now, away: None, version: None, reread: None });
+        let pulse = Mutex::new(Pulse { heard: now, ever: false, asked: now, away: None, version: None, reread: None, token_ends: None });
         let (way, clients) = (Mutex::new(way), tokio::sync::Mutex::new(clients));
         Self(Arc::new(Inner { way, clients, ways: watch::Sender::new(0), removed: CancellationToken::new(), pulse }))
     }
@@ -174,6 +180,8 @@ impl Cluster {
     async fn connect(&self, silence: Option<Duration>) -> Result<Client, Trouble> {
         let refused = |words| Trouble { kind: Kind::Refused, words };
         let mut config = self.way().config().await.map_err(refused)?;
+        let ends = config.auth_info.token.as_ref().and_then(|token| token::left(token.expose_secret(), now_ms()));
+        lock(&self.0.pulse).token_ends = ends.and_then(|left| Instant::now().checked_add(left));
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = silence.or(config.read_timeout);
         Client::try_from(config).map_err(|error| refused(format!("The kubeconfig cannot be used: {}.", crate::words::chain(&error))))
@@ -229,7 +237,7 @@ impl Cluster {
             return false;
         };
         pulse.away = Some(trouble.words.clone());
-        let again = trouble.words == STRANGER && pulse.reread.is_none_or(|at| READ_AGAIN < now.duration_since(at));
+        let again = trouble.is_stranger() && pulse.reread.is_none_or(|at| READ_AGAIN < now.duration_since(at));
         if again {
             pulse.reread = Some(now);
         }
@@ -246,6 +254,11 @@ impl Cluster {
             Err(trouble) if trouble.kind == Kind::Gone => Ok(None),
             Err(trouble) => Err(trouble),
         }
+    }
+
+    /// Somebody was told that the credentials are those of nobody.
+    pub fn refused_us(&self, trouble: &Trouble) {
+        lock(&self.0.pulse).away = Some(trouble.words.clone());
     }
 
     /// It said something without being asked.
@@ -271,7 +284,15 @@ impl Cluster {
         let due = match pulse.away {
             Some(_) => pulse.asked + ASK_AGAIN,
             // Whoever asked last may still be waiting for the answer.
-            None => (pulse.heard + HEARD_WITHIN).max(pulse.asked + ANSWER + ASK_AGAIN),
+            None => {
+                let due = (pulse.heard + HEARD_WITHIN).max(pulse.asked + ANSWER + ASK_AGAIN);
+                // Watches go on with a token that has ended: nobody says so who is not asked.
+                match pulse.token_ends {
+                    Some(ends) if now < ends => due.min(ends),
+                    Some(ends) if now < ends + ENDS_WITHIN => due.min(pulse.asked + AT_END),
+                    _ => due,
+                }
+            }
         };
         if now < due {
             return Some(due - now);
@@ -299,9 +320,16 @@ pub fn away(why: &str) -> Trouble {
     Trouble { kind: Kind::Away, words }
 }
 
+impl Trouble {
+    /// The credentials are not, or no longer, those of anybody.
+    pub fn is_stranger(&self) -> bool {
+        self.words == STRANGER
+    }
+}
+
 impl From<&Error> for Trouble {
     fn from(error: &Error) -> Self {
-        let Error::Api(status) = error else { return away(&innermost(error)) };
+        let Error::Api(status) = error else { return unconnected(&innermost(error)) };
         let said = status.message.trim_end_matches('.');
         let refused = |words: String| Self { kind: Kind::Refused, words };
         match status.code {
@@ -319,6 +347,18 @@ impl From<&Error> for Trouble {
             code => away(&format!("it said {code}: {said}")),
         }
     }
+}
+
+/// A connection that did not come to be.
+fn unconnected(why: &str) -> Trouble {
+    if !why.contains("certificate") {
+        return away(why);
+    }
+    let words = format!(
+        "The cluster is not the one that the kubeconfig is of ({why}). Give it one with the certificate-authority-data of this cluster. \
+         Running pods work on."
+    );
+    Trouble { kind: Kind::Away, words }
 }
 
 /// What lies at the bottom of a failed connection says most: `Connection refused`.

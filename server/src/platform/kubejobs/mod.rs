@@ -19,10 +19,12 @@ mod plan_tests;
 mod pod;
 mod quantity;
 mod readings;
+mod rehearse;
 #[cfg(test)]
 mod scripted_tests;
 mod settings;
 mod template;
+mod token;
 mod usage;
 mod watch;
 mod way;
@@ -216,6 +218,12 @@ impl Platform for Kubejobs {
             }
         };
         Ok(Door { address: door.address, open: door.admit(replica) })
+    }
+
+    async fn rehearse(&self, job: &str, params: &Value) -> Result<(), Vec<FieldError>> {
+        let params = parse::<Self>(params)?;
+        let cluster = self.site(&params).cluster.clone();
+        rehearse::rehearse(&cluster, &params, job).await
     }
 
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {

@@ -164,7 +164,12 @@ fn sentence(text: &str) -> String {
 /// What the controller said about pods that it could not make, in a sentence that says what to do.
 pub fn not_made(message: &str) -> String {
     let said = sentence(message.strip_prefix("Error creating: ").unwrap_or(message));
-    let advice = if said.contains("exceeded quota") {
+    format!("Kubernetes makes no more pods: {said}. {}.", advice(&said))
+}
+
+/// What to do about pods that cannot be made, without its full stop.
+pub fn advice(said: &str) -> &'static str {
+    if said.contains("exceeded quota") {
         "Raise the quota of the namespace, or want fewer or smaller replicas"
     } else if said.contains("must specify") {
         "Set CPU and memory, as the namespace's quota asks for"
@@ -176,8 +181,7 @@ pub fn not_made(message: &str) -> String {
         "Make it in the cluster, or name another"
     } else {
         "See the events of the Job"
-    };
-    format!("Kubernetes makes no more pods: {said}. {advice}.")
+    }
 }
 
 #[cfg(test)]

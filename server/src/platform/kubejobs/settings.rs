@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 /// Mounted into every pod that may talk to its cluster.
 const IN_CLUSTER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -53,7 +53,7 @@ impl ClusterSettings {
     fn file(&self) -> Result<Option<Kubeconfig>, String> {
         if let Some(file) = &self.kubeconfig {
             let read = Kubeconfig::read_from(file);
-            return read.map(Some).map_err(|error| format!("The kubeconfig {} cannot be used: {error}.", file.display()));
+            return read.map(Some).map_err(|error| format!("The kubeconfig {} cannot be used: {}.", file.display(), unread(&error)));
         }
         match Kubeconfig::read() {
             Ok(config) => Ok(Some(config)),
@@ -61,7 +61,7 @@ impl ClusterSettings {
             Err(_) if std::env::var_os("KUBECONFIG").is_none() => {
                 Err("This server knows no cluster; start it with --kubeconfig FILE, or choose the platform local.".to_owned())
             }
-            Err(error) => Err(format!("The kubeconfig that KUBECONFIG names cannot be used: {error}.")),
+            Err(error) => Err(format!("The kubeconfig that KUBECONFIG names cannot be used: {}.", unread(&error))),
         }
     }
 
@@ -73,9 +73,17 @@ impl ClusterSettings {
         match self.file()? {
             Some(file) => Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
                 .await
-                .map_err(|error| format!("The kubeconfig cannot be used: {error}.")),
+                .map_err(|error| format!("The kubeconfig cannot be used: {}.", unread(&error))),
             None => Config::incluster().map_err(|error| format!("The cluster of this server cannot be used: {error}.")),
         }
+    }
+}
+
+/// A parser shows the line that it stumbles over, and that line may be a token.
+fn unread(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::ReadConfig(cause, _) => cause.to_string(),
+        _ => "it is no kubeconfig, which is YAML or JSON".to_owned(),
     }
 }
 

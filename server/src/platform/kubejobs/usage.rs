@@ -180,6 +180,9 @@ impl Meter {
                 state.refused = Some((Instant::now(), trouble.words));
             }
             Err(trouble) => {
+                if trouble.is_stranger() {
+                    self.cluster.refused_us(&trouble);
+                }
                 if state.failing.is_none() {
                     tracing::warn!("CPU and memory of pods cannot be read ({place:?}): {}", trouble.words);
                 }
