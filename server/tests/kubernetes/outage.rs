@@ -33,6 +33,17 @@ fn age_s(reason: &str) -> Option<f64> {
     }
 }
 
+/// Scheduler, controllers and kubelet pause for up to a minute after an outage. Whoever tests next is not to wait for them.
+async fn controllers_are_back(cluster: &Cluster, server: &Server) {
+    until_within("a small job is done at once", Duration::from_secs(200), server, async || {
+        let begun = Instant::now();
+        let job = server.submit(&cluster.job(1, 0.0, &["0: 1"])).await;
+        server.wait(&job, &["completed"]).await;
+        begun.elapsed() < Duration::from_secs(6)
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn without_an_api_server_loops_hold_and_decide_within_two_ticks_of_its_return() {
@@ -81,6 +92,7 @@ async fn without_an_api_server_loops_hold_and_decide_within_two_ticks_of_its_ret
     let lost = lost(&server, &job).await;
     assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
     cluster.nothing_is_left(&server).await;
+    controllers_are_back(&cluster, &server).await;
     cluster.end().await;
 }
 
@@ -110,5 +122,6 @@ async fn an_api_server_that_is_silent_is_noticed_although_its_watches_stay_open(
     let lost = lost(&server, &job).await;
     assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
     cluster.nothing_is_left(&server).await;
+    controllers_are_back(&cluster, &server).await;
     cluster.end().await;
 }
