@@ -3,6 +3,7 @@
 mod control;
 mod crash;
 mod idle;
+mod kubernetes;
 mod large;
 mod live;
 mod moments;
@@ -21,12 +22,12 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use crate::build::{RELEASE_STEPS, release};
 use crate::setup::{Need, set_up};
 use crate::steps::Steps;
-use crate::tree::root;
+use crate::tree::{cargo, root};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Name {
@@ -54,6 +55,8 @@ pub enum Name {
     Simulator,
     /// Real jobs, each beside its simulation
     Reality,
+    /// Jobs on a real Kubernetes: those of the original, latencies, scale-ins, requests, CPU
+    Kubernetes,
 }
 
 /// What a bench found, as Markdown.
@@ -64,14 +67,35 @@ struct Report {
     table: String,
 }
 
-pub fn bench(name: Name, repeat: usize) -> Result<()> {
+#[derive(Args)]
+pub struct How {
+    /// How often each measurement is repeated; the median is reported
+    #[arg(long, default_value_t = 3)]
+    repeat: usize,
+    /// Of `kubernetes`: only this part; may be said again
+    #[arg(long, value_enum)]
+    only: Vec<kubernetes::Part>,
+    /// Of `kubernetes`: this share of its jobs
+    #[arg(long, default_value_t = 1.0)]
+    share: f64,
+}
+
+pub fn bench(name: Name, how: &How) -> Result<()> {
+    let repeat = how.repeat.max(1);
     let mut steps = Steps::new(1 + RELEASE_STEPS + 1);
-    let need = if matches!(name, Name::Queue | Name::Crash | Name::Pixel) { Need::Test } else { Need::Demo };
-    set_up(&mut steps, need)?;
-    release(&mut steps)?;
+    if name == Name::Kubernetes {
+        // No page is looked at there; what is built is what `release` builds.
+        set_up(&mut steps, Need::Cluster)?;
+        steps.must("server", &mut cargo(&["build", "--release", "-p", "server", "-p", "mandelbrot"]))?;
+    } else {
+        let need = if matches!(name, Name::Queue | Name::Crash | Name::Pixel) { Need::Test } else { Need::Demo };
+        set_up(&mut steps, need)?;
+        release(&mut steps)?;
+    }
     let (file, report) = match name {
-        // It writes its own page.
+        // They write their own pages.
         Name::Control => return control::measure(),
+        Name::Kubernetes => return kubernetes::measure(&how.only, how.share),
         Name::Page => ("page", steps.own("measuring", || Ok((page::measure()?, String::new())))?),
         Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),
         Name::Live => ("live", steps.own("measuring", || Ok((live::measure()?, String::new())))?),

@@ -19,6 +19,7 @@ mod status;
 mod up;
 
 use std::env;
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{self, PathBuf};
 use std::process::Command;
@@ -29,7 +30,7 @@ use rustix::process::Signal;
 
 use crate::steps::Steps;
 use image::Layer;
-use parts::Part;
+pub use parts::Part;
 use place::Place;
 
 #[derive(Subcommand)]
@@ -132,4 +133,75 @@ pub fn test() -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("could not find this program")?);
     command.args(["cluster", "test"]);
     Ok(command)
+}
+
+/// A cluster for measurements: the one that runs, or one that ends with this.
+pub struct Ground {
+    place: Place,
+    ours: bool,
+}
+
+impl Ground {
+    /// # Errors
+    /// It is not built, as that would be measured too; or this machine cannot run it.
+    pub fn find() -> Result<Self> {
+        machine::must_do()?;
+        let place = Place::find()?;
+        let ours = place.must_exist().is_err();
+        if ours {
+            let mut steps = Steps::new(build::STEPS + 1);
+            build::build(&mut steps, &place)?;
+            up::up(&mut steps, &place)?;
+        }
+        let ground = Self { place, ours };
+        platform::worker(&ground.place)?;
+        Ok(ground)
+    }
+
+    pub fn kubectl(&self) -> Command {
+        up::kubectl(&self.place)
+    }
+
+    /// The admin's.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.place.kubeconfig("admin")
+    }
+
+    /// The address at which pods reach this machine, and the image of their worker.
+    pub fn worker(&self) -> (&'static str, &'static str) {
+        (place::HOST, platform::IMAGE)
+    }
+
+    /// A kubeconfig for an account of its own, in the folder of the cluster.
+    pub fn with_token(&self, token: &str) -> Result<PathBuf> {
+        let path = self.place.run().join("bench.kubeconfig");
+        let authority = identities::authority(&self.place)?;
+        let text = self.place.fill("kubeconfig.yaml", &[("CA", &authority), ("WHO", "bench"), ("TOKEN", token)])?;
+        fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// The server's tests on this cluster, those that `more` chooses.
+    pub fn tests(&self, more: &[&str]) -> Result<Command> {
+        platform::command(&self.place, more)
+    }
+
+    pub fn kill(&self, part: Part) -> Result<()> {
+        process::end(&self.place, part, Signal::KILL)
+    }
+
+    /// Starts a part that was killed, and does not wait until it serves.
+    pub fn start(&self, part: Part) -> Result<()> {
+        part.start(&self.place)
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if self.ours
+            && let Err(error) = down::down(&self.place)
+        {
+            eprintln!("the cluster could not be ended: {error:#}");
+        }
+    }
 }

@@ -52,9 +52,8 @@ enum Command {
     Bench {
         #[arg(value_enum)]
         name: bench::Name,
-        /// How often each measurement is repeated; the median is reported
-        #[arg(long, default_value_t = 3)]
-        repeat: usize,
+        #[command(flatten)]
+        how: bench::How,
     },
     /// A real Kubernetes on this machine: up, down, status, images, drills
     Cluster {
@@ -85,7 +84,7 @@ fn main() -> ExitCode {
         Command::Build => build::all(),
         Command::Test { cluster } => test::test(cluster),
         Command::End2end { screenshots, playwright } => end2end::end2end(screenshots, &playwright),
-        Command::Bench { name, repeat } => bench::bench(name, repeat.max(1)),
+        Command::Bench { name, how } => bench::bench(name, &how),
         Command::Cluster { command } => cluster::cluster(command),
         Command::Setup => setup::everything(),
     };

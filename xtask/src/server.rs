@@ -29,6 +29,8 @@ pub struct Server {
     pub port: u16,
     pub data: PathBuf,
     log: PathBuf,
+    /// Further arguments of `serve`.
+    more: Vec<String>,
 }
 
 /// Says in one line when a port cannot be had, before anything is built for it.
@@ -50,11 +52,31 @@ pub fn free_port() -> Result<u16> {
 impl Server {
     /// Starts the release build and waits until it answers.
     pub fn start(port: u16, data: &Path) -> Result<Self> {
+        Self::start_with(port, data, Vec::new())
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(port: u16, data: &Path, more: Vec<String>) -> Result<Self> {
         fs::create_dir_all(data).with_context(|| format!("could not make {}", data.display()))?;
         let log = data.join("server.log");
-        let mut server = Self { child: spawn(port, data, &log)?, begun: Instant::now(), port, data: data.to_owned(), log };
+        let child = spawn(port, data, &log, &more)?;
+        let mut server = Self { child, begun: Instant::now(), port, data: data.to_owned(), log, more };
         server.wait_until_healthy()?;
         Ok(server)
+    }
+
+    /// `kill -9`: nothing is tidied up.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again where it was, and waits until it answers.
+    pub fn launch(&mut self) -> Result<()> {
+        self.child = spawn(self.port, &self.data, &self.log, &self.more)?;
+        self.begun = Instant::now();
+        self.wait_until_healthy()
     }
 
     fn wait_until_healthy(&mut self) -> Result<()> {
@@ -139,9 +161,7 @@ impl Server {
             if self.begun.elapsed() < SHORT_LIFE {
                 bail!("the server ended by itself ({ending}) as soon as it was started:\n{}", self.last_words());
             }
-            self.child = spawn(self.port, &self.data, &self.log)?;
-            self.begun = Instant::now();
-            self.wait_until_healthy()?;
+            self.launch()?;
             eprintln!("the server ended by itself ({ending}); it is back, and goes on where it was");
         }
         eprintln!("\nending: unfinished jobs are suspended and go on at the next start; Ctrl-C again ends at once");
@@ -170,7 +190,7 @@ impl Server {
 }
 
 /// The release build of the server; what it says goes to `log`.
-fn spawn(port: u16, data: &Path, log: &Path) -> Result<Child> {
+fn spawn(port: u16, data: &Path, log: &Path, more: &[String]) -> Result<Child> {
     let folder = programs("release");
     let said = File::options().create(true).append(true).open(log)?;
     command(folder.join("asperathos"))
@@ -179,6 +199,7 @@ fn spawn(port: u16, data: &Path, log: &Path) -> Result<Child> {
         .arg(data)
         .arg("--site")
         .arg(site())
+        .args(more)
         .env("PATH", path_with(&folder))
         .stdin(Stdio::null())
         .stdout(said.try_clone()?)

@@ -2,7 +2,8 @@
 //!
 //! An item is `VERB:ARGUMENT:NAME`: `sleep:0.5:a` waits, `spin:0.5:b` keeps a core busy, `load:0.3:c` uses three tenths
 //! of a core for a second, or what it is given, `exit:3:d` ends the worker.
-//! When it is asked to end (TERM), it finishes its item first.
+//! When it is asked to end (TERM), it finishes its item first; with `ON_TERM=end` it ends at once, and with
+//! `ON_TERM=ignore` it works on.
 
 use std::{
     env,
@@ -14,8 +15,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+use signal_hook::consts::SIGTERM;
 
 /// How long a queue may be away.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +38,13 @@ fn queue_address() -> io::Result<String> {
 
 fn work(address: &str) -> io::Result<ExitCode> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&asked_to_end))?;
+    let asked = Arc::clone(&asked_to_end);
+    match env::var("ON_TERM").as_deref() {
+        // The first process of a container ends by no signal that it does not handle.
+        Ok("ignore") => {}
+        Ok("end") => drop(signal_hook::flag::register_conditional_shutdown(SIGTERM, 0, Arc::new(AtomicBool::new(true)))?),
+        _ => drop(signal_hook::flag::register(SIGTERM, asked)?),
+    }
     let mut queue = Queue::connect(address)?;
     while !asked_to_end.load(Ordering::Relaxed) {
         let Some(item) = queue.ask(&["RPOPLPUSH", "job", "job:processing"])? else {
@@ -58,7 +67,8 @@ fn work(address: &str) -> io::Result<ExitCode> {
         }
         queue.ask(&["RPUSH", "job:results", &item])?;
         queue.ask(&["LREM", "job:processing", "1", &item])?;
-        say(&format!("did {item}"));
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        say(&format!("did {item} at {:.3}", since.as_secs_f64()));
     }
     say("asked to end");
     Ok(ExitCode::SUCCESS)

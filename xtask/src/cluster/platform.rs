@@ -1,6 +1,7 @@
 //! The server's own tests on the cluster: jobs whose replicas are pods.
 
 use std::env::{self, consts::ARCH};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -10,10 +11,10 @@ use super::up::load;
 use crate::tree::{cargo, programs};
 
 /// The worker of those tests, as pods call it.
-const IMAGE: &str = "localhost/pod-worker:1";
+pub const IMAGE: &str = "localhost/pod-worker:1";
 
-/// Makes the worker's image, and runs the tests with the cluster in their environment. They print themselves.
-pub fn tests(place: &Place) -> Result<()> {
+/// Makes the worker's image and gives it to the cluster.
+pub fn worker(place: &Place) -> Result<()> {
     let target = format!("{ARCH}-unknown-linux-musl");
     let built = cargo(&["build", "--quiet", "-p", "pod-worker", "--target", &target]).status().context("could not start cargo")?;
     ensure!(built.success(), "the worker does not compile");
@@ -21,15 +22,26 @@ pub fn tests(place: &Place) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let image = folder.path().join("worker.tar");
     Layer::of_binary(&binary)?.write(&image, IMAGE, &[])?;
-    load(place, &image)?;
+    load(place, &image)
+}
+
+/// Runs the tests with the cluster in their environment. They print themselves.
+pub fn tests(place: &Place) -> Result<()> {
+    worker(place)?;
+    let passed = command(place, &[])?.status().context("could not start cargo")?;
+    ensure!(passed.success(), "tests of jobs on pods failed");
+    Ok(())
+}
+
+/// The tests, or those that `more` chooses, with the cluster in their environment.
+pub fn command(place: &Place, more: &[&str]) -> Result<Command> {
     // With the features of the whole workspace, with which it is built already.
     let mut tests = cargo(&["test", "--workspace", "--test", "kubernetes", "--", "--ignored", "--test-threads", "1"]);
     tests
+        .args(more)
         .env("ASPERATHOS_TEST_KUBECONFIG", place.kubeconfig("admin"))
         .env("ASPERATHOS_TEST_PODS_LISTEN", HOST)
         .env("ASPERATHOS_TEST_IMAGE", IMAGE)
         .env("ASPERATHOS_TEST_CLUSTER", format!("{} cluster", env::current_exe()?.display()));
-    let passed = tests.status().context("could not start cargo")?;
-    ensure!(passed.success(), "tests of jobs on pods failed");
-    Ok(())
+    Ok(tests)
 }
