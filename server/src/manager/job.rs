@@ -4,9 +4,11 @@
 //! monitors read, loops decide, and one transaction stores samples, memories, decisions and the page's frame.
 
 mod begin;
+mod end;
 mod tick;
 
 pub use begin::run;
+pub use end::{lingering, sweep_ended};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use control::observation::History;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::experience::{self, AtHalf};
+use super::experience::AtHalf;
 use super::replicas::Replicas;
 use super::{Nudge, Shared, Ticking, mark, workload};
 use crate::actuator::Scalable as _;
@@ -27,12 +29,14 @@ use crate::controller::Loops;
 use crate::monitor::Monitor;
 use crate::queue::{Queue, QueueError};
 use crate::store::{JobRow, StoreError};
-use crate::words::{self, chain};
+use crate::words::chain;
 
 const CARE: Duration = Duration::from_millis(100);
 const CARES_A_TICK: u32 = 10;
 /// How long replicas may take to see by themselves that the job is over.
 const FAREWELL_MS: i64 = 1500;
+/// The same where they take seconds to be gone: the job is over, and they go after it.
+const BRIEFLY_MS: i64 = 300;
 /// And to end when they are asked to at the end of the job or of the server.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// A replica that is asked to leave may finish its item, however long it takes.
@@ -69,6 +73,8 @@ pub struct Task {
     before_end: u32,
     /// Nobody is left and nothing was left behind.
     left: bool,
+    /// The job is over, and its replicas are still on their way out.
+    lingering: bool,
     /// The server stops: the job is left as it is.
     released: bool,
     blind: bool,
@@ -91,7 +97,7 @@ impl Task {
         if self.leaving.is_some() {
             self.replicas.drain_all(PATIENCE);
         }
-        while !self.row.phase.ended() && !self.released {
+        while (self.lingering || !self.row.phase.ended()) && !self.released {
             let done = tokio::select! {
                 nudge = nudges.recv() => match nudge {
                     Some(nudge) => self.heed(nudge).await,
@@ -185,16 +191,22 @@ impl Task {
 
     /// Looks after replicas: what ended, what is drained, what is missing; and whether the job is over.
     async fn care(&mut self) -> Result<(), JobError> {
-        if let Some(lost @ QueueError::Lost { .. }) = self.queue.trouble() {
+        if let Some(lost @ QueueError::Lost { .. }) = self.queue.trouble().filter(|_| !self.lingering) {
             return Err(lost.into());
         }
         let exits = self.shared.exits_of(&self.row.id);
         self.replicas.collect(&exits).await?;
         let over = self.queue.counts().left() == 0;
+        if self.lingering && over {
+            return self.farewell().await;
+        }
         if over && self.leaving.is_none() {
             return self.finish().await;
         }
         if self.over_since.take().is_some() && self.leaving.is_none() {
+            if std::mem::take(&mut self.lingering) {
+                self.enter(Phase::Running, None).await?;
+            }
             // Items came back (a retry, a worker that gave its last one up): the work goes on as before.
             self.replicas.want(self.before_end.max(self.row.spec.replicas.min), drain_s(&self.row));
         }
@@ -215,36 +227,6 @@ impl Task {
             }
         }
         Ok(())
-    }
-
-    /// Everything is done or dead: replicas see it by themselves, those that do not are ended.
-    /// The job ended with its last item, however long they take to go.
-    async fn finish(&mut self) -> Result<(), JobError> {
-        if self.over_since.is_none() {
-            self.before_end = self.replicas.wanted();
-        }
-        let since = *self.over_since.get_or_insert_with(now_ms);
-        self.replicas.want(0, 0.0);
-        if !self.replicas.none_left() && now_ms() - since < FAREWELL_MS {
-            return Ok(());
-        }
-        self.replicas.end_all(FAREWELL).await?;
-        let items = self.queue.counts();
-        // What is told to be over is kept as such.
-        if items.left() > 0 || self.queue.behind() {
-            return Ok(());
-        }
-        if items.done == 0 {
-            let reason = words::all_dead(items.dead, self.row.spec.queue.max_attempts);
-            self.enter_at(since, Phase::Failed, Some(reason)).await
-        } else {
-            let finish_ms = since - self.row.started_at.unwrap_or(since);
-            if let Some(lesson) = experience::lesson(&self.queue.newest_services(u64::MAX), finish_ms as f64, self.at_half) {
-                self.shared.store.learn(&self.row.id, experience::template(&self.row.spec), lesson).await?;
-            }
-            let reason = (items.dead > 0).then(|| words::some_dead(items.dead, items.total));
-            self.enter_at(since, Phase::Completed, reason).await
-        }
     }
 
     /// Stores what was asked for before it is acknowledged. Answers why it does not fit, when it does not.

@@ -127,6 +127,13 @@ impl Manager {
     /// server answering finds its jobs under control.
     pub async fn recover(&self) -> Result<usize, ApiError> {
         self.know_clusters().await?;
+        match job::lingering(&self.shared).await {
+            Ok(jobs) => {
+                let shared = self.shared.clone();
+                tokio::spawn(async move { job::sweep_ended(&shared, jobs).await });
+            }
+            Err(error) => tracing::error!("replicas of jobs that are over could not be looked for: {error}"),
+        }
         let rows = self.shared.store.unfinished().await.map_err(|error| internal(&error))?;
         let count = rows.len();
         // Nothing is ever sent: the channel closes when the last task has dropped its end.

@@ -138,6 +138,11 @@ impl Replicas {
         self.wanted
     }
 
+    /// They take seconds to be gone when their work is over.
+    pub fn linger(&self) -> bool {
+        self.platform.lingers()
+    }
+
     pub fn none_left(&self) -> bool {
         self.living.is_empty()
     }

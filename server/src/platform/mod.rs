@@ -132,6 +132,11 @@ pub trait Platform: Send + Sync {
     /// Keeps every log within its limit. To be called about once a second.
     fn trim(&self);
 
+    /// Whether replicas take seconds to be gone when their work is over. Their job is over before, then.
+    fn lingers(&self) -> bool {
+        false
+    }
+
     /// How long a replica with these checked params may take from TERM to its end.
     fn grace(&self, params: &Value) -> Duration;
 }

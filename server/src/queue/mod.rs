@@ -237,9 +237,21 @@ impl Queue {
         let mut state = self.lock();
         let State { table, changes, .. } = &mut *state;
         let number = table.replicas.number(replica, changes);
-        table.replicas.get_mut(number).starved = on;
+        let replica = table.replicas.get_mut(number);
+        (replica.starved, replica.dismissed) = (on, replica.dismissed && on);
         drop(state);
         // All that wait look again whether they may take items.
+        self.list_waits.notify_waiters();
+    }
+
+    /// A starved replica that holds nothing sees the job as over from now on, and so ends by itself; nothing happens to
+    /// one that holds something.
+    pub fn dismiss(&self, replica: &str) {
+        let mut state = self.lock();
+        let Some(number) = state.table.replicas.find(replica) else { return };
+        let replica = state.table.replicas.get_mut(number);
+        replica.dismissed = replica.starved && replica.holds.is_empty();
+        drop(state);
         self.list_waits.notify_waiters();
     }
 

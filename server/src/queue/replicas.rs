@@ -23,6 +23,8 @@ pub(super) struct Replica {
     pub(super) careful: bool,
     pub(super) took: bool,
     pub(super) starved: bool,
+    /// To it the whole job looks as if it were over.
+    pub(super) dismissed: bool,
     pub(super) done: u64,
     /// Items it removed from `job:processing`; a push to `job` that follows takes one back.
     pub(super) removed: VecDeque<u32>,

@@ -166,6 +166,7 @@ impl Task {
             over_since: None,
             before_end: 1,
             left: false,
+            lingering: false,
             released: false,
             blind: false,
             unseen_since: None,

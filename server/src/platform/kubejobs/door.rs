@@ -24,6 +24,7 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 /// The port of a job, open until this is dropped.
 pub struct JobDoor {
     pub address: SocketAddr,
+    queue: Arc<Queue>,
     pods: Arc<Pods>,
     _open: DropGuard,
 }
@@ -58,9 +59,10 @@ impl JobDoor {
             None => bind(address).await?,
         };
         let (pods, stop) = (Arc::new(Pods::new(KNOWN_WITHIN)), CancellationToken::new());
+        let served = Arc::clone(&queue);
         let (callers, until) = (Callers::From(Arc::clone(&pods) as Arc<dyn Addresses>), stop.clone());
-        tokio::spawn(async move { queue.serve(callers, listener, until).await });
-        Ok(Self { address, pods, _open: stop.drop_guard() })
+        tokio::spawn(async move { served.serve(callers, listener, until).await });
+        Ok(Self { address, queue, pods, _open: stop.drop_guard() })
     }
 
     /// From now on a replica may call, until the answer is dropped.
@@ -69,6 +71,12 @@ impl JobDoor {
         lock(&self.pods.known).open.insert(replica.to_owned(), token.clone());
         self.pods.changed.send_replace(());
         token.drop_guard()
+    }
+
+    /// A replica whose pod is on its way out sees the job as over, if it holds nothing: a worker that does not heed TERM
+    /// would ask on until it is killed.
+    pub fn dismiss(&self, replica: &str) {
+        self.queue.dismiss(replica);
     }
 
     /// Which replica has which address now.

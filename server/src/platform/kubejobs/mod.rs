@@ -345,6 +345,10 @@ impl Platform for Kubejobs {
         // Who writes a log down keeps it within its limit.
     }
 
+    fn lingers(&self) -> bool {
+        true
+    }
+
     fn grace(&self, params: &Value) -> Duration {
         // Checked before; if they are not readable, the default grace is a safe one.
         Duration::try_from_secs_f64(parse::<Self>(params).unwrap_or_default().grace_s).unwrap_or_default()

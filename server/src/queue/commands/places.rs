@@ -37,7 +37,9 @@ pub(super) enum End {
 impl Call<'_> {
     pub(super) fn len(&mut self, key: &[u8]) -> Result<usize, Fault> {
         let State { table, results, keys, changes, .. } = &mut *self.state;
+        let dismissed = table.replicas.get(self.session.replica).dismissed;
         Ok(match list(key) {
+            List::Job | List::Processing if dismissed => 0,
             List::Job => usize::try_from(table.counts.waiting).unwrap_or(usize::MAX),
             List::Processing => usize::try_from(table.counts.processing).unwrap_or(usize::MAX),
             List::Results => results.len(),
@@ -203,9 +205,10 @@ impl Call<'_> {
         names
     }
 
-    /// Whether the whole job is over: nothing waits and nothing is in flight.
+    /// Whether the whole job is over, at least for this replica: nothing waits and nothing is in flight.
     pub(super) fn over(&self) -> bool {
-        self.state.table.sealed && self.state.table.counts.left() == 0
+        let dismissed = self.state.table.replicas.get(self.session.replica).dismissed;
+        dismissed || self.state.table.sealed && self.state.table.counts.left() == 0
     }
 
     pub(super) fn starved(&self) -> bool {

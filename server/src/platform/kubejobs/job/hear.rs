@@ -155,10 +155,13 @@ impl Task {
     /// What others read: where replicas are, who may call from where, what troubles the job.
     fn show(&mut self) {
         let mut at: HashMap<IpAddr, String> = HashMap::new();
-        let mut spots = HashMap::new();
+        let (mut spots, mut dismissed) = (HashMap::new(), Vec::new());
         for (number, member) in &self.state.members {
             let Some(pod) = member.pod.as_ref().and_then(|uid| self.state.pods.get(uid)) else { continue };
             let replica = replica_id::of(&self.parts.job, *number);
+            if pod.leaving && pod.ended.is_none() && member.ending.is_some() {
+                dismissed.push(replica.clone());
+            }
             if let Some(ip) = pod.ip.filter(|_| pod.ended.is_none()) {
                 at.insert(ip, replica.clone());
             }
@@ -168,6 +171,7 @@ impl Task {
         }
         if let Some(door) = self.parts.home.upgrade().and_then(|home| home.door(&self.parts.job)) {
             door.know(at);
+            dismissed.iter().for_each(|replica| door.dismiss(replica));
         }
         self.parts.board.set_spots(spots);
         self.parts.board.set_trouble(self.trouble());
