@@ -4,6 +4,7 @@
 //! of a core for a second, or what it is given, `exit:3:d` ends the worker.
 //! When it is asked to end (TERM), it finishes its item first; with `ON_TERM=end` it ends at once, and with
 //! `ON_TERM=ignore` it works on.
+//! With an argument it takes nothing, works for so many seconds and ends: a pod of a Job that has no queue.
 
 use std::{
     env,
@@ -24,6 +25,10 @@ use signal_hook::consts::SIGTERM;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
+    if let Some(long) = env::args().nth(1) {
+        thread::sleep(seconds(&long));
+        return ExitCode::SUCCESS;
+    }
     let ended = queue_address().and_then(|address| work(&address));
     ended.unwrap_or_else(|error| {
         eprintln!("pod-worker: {error}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use app::api::error::ApiError;
 use app::clusters::ClusterView;
 use control::form;
+use control::job::{JobSpec, Workload};
 use control::plugin::{FieldError, PluginSpec};
 use garde::Validate;
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ use tokio::sync::RwLockReadGuard;
 use super::{Manager, internal, platform_of};
 use crate::access::vault::{Vault, VaultError};
 use crate::clock::now_ms;
-use crate::platform::{Entry, OWN, Standing};
+use crate::platform::{Entry, Found, OWN, Standing};
 use crate::store::{ClusterRow, JobRow};
 use crate::words::{chain, counted};
 
@@ -25,6 +26,8 @@ use crate::words::{chain, counted};
 const LIMIT: usize = 100;
 /// A cluster that was heard so lately is not asked again for a list.
 const RECENT: Duration = Duration::from_secs(10);
+/// As often as a queue can count.
+const ATTEMPTS: u32 = 1000;
 /// Jobs that are named in a sentence.
 const NAMED: usize = 5;
 
@@ -90,10 +93,20 @@ impl Manager {
     }
 
     /// Whether the place of a job would take it, where that can be known.
-    pub(super) async fn rehearse(&self, job: &str, platform: &PluginSpec) -> Result<(), ApiError> {
-        let place = platform_of(&self.shared, platform).map_err(|message| ApiError::Internal { message })?;
-        let told = place.rehearse(job, &platform.params).await;
-        told.map_err(|errors| ApiError::Invalid { errors: errors.into_iter().map(|error| error.under("platform")).collect() })
+    pub(super) async fn rehearse(&self, job: &str, spec: &mut JobSpec) -> Result<(), ApiError> {
+        let place = platform_of(&self.shared, &spec.platform).map_err(|message| ApiError::Internal { message })?;
+        let told = place.rehearse(job, &spec.platform.params).await;
+        let found =
+            told.map_err(|errors| ApiError::Invalid { errors: errors.into_iter().map(|error| error.under("platform")).collect() })?;
+        if let Some(Found { replicas, from, to }) = found {
+            let bounds = &mut spec.replicas;
+            bounds.initial = u32::try_from(replicas).unwrap_or(u32::MAX).clamp(bounds.min, bounds.max);
+            let items = (from..=to).map(|number| format!("completion {number}\n"));
+            spec.workload = Workload::Inline { items: items.collect() };
+            // How often one may fail is the Job's own rule.
+            spec.queue.max_attempts = ATTEMPTS;
+        }
+        Ok(())
     }
 
     /// # Errors
@@ -185,7 +198,7 @@ impl Manager {
     }
 
     fn jobs_on(&self, living: &[JobRow], name: Option<&str>) -> u64 {
-        living.iter().filter(|row| row.spec.platform.kind == "kubejobs" && named(&row.spec.platform) == name).count() as u64
+        living.iter().filter(|row| row.spec.platform.kind != "local" && named(&row.spec.platform) == name).count() as u64
     }
 
     async fn checked(&self, sent: &Value, known: Option<&ClusterRow>, by: &str) -> Result<Checked, ApiError> {

@@ -54,6 +54,8 @@ pub enum JobError {
     Queue(#[from] QueueError),
     #[error("could not start: {0}")]
     Setup(String),
+    #[error("{0}")]
+    Lost(String),
 }
 
 pub struct Task {
@@ -194,6 +196,9 @@ impl Task {
         if let Some(lost @ QueueError::Lost { .. }) = self.queue.trouble().filter(|_| !self.lingering) {
             return Err(lost.into());
         }
+        if let Some(why) = self.replicas.lost() {
+            return Err(JobError::Lost(why));
+        }
         let exits = self.shared.exits_of(&self.row.id);
         self.replicas.collect(&exits).await?;
         let over = self.queue.counts().left() == 0;
@@ -212,7 +217,7 @@ impl Task {
         }
         self.replicas.reconcile().await?;
         if let Some(phase) = self.leaving
-            && self.replicas.none_left()
+            && (self.replicas.none_left() || self.replicas.lent())
             && !self.left
         {
             self.replicas.end_all(Duration::ZERO).await?;
@@ -232,6 +237,9 @@ impl Task {
     /// Stores what was asked for before it is acknowledged. Answers why it does not fit, when it does not.
     async fn obey(&mut self, command: JobCommand) -> Result<Option<&'static str>, JobError> {
         match (command, self.leaving) {
+            (JobCommand::Suspend, None) if self.replicas.lent() => {
+                return Ok(Some("its Kubernetes Job is somebody else's; suspend that one"));
+            }
             (JobCommand::Suspend, None) => {
                 self.leave(Phase::Suspended);
                 self.marks.push(mark(MarkKind::Info, "Suspended: replicas finish what they hold.".to_owned()));

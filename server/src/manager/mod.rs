@@ -195,7 +195,7 @@ impl Manager {
         }
         let _stays = self.cluster_of(&spec.platform).await?;
         let id = new_id();
-        self.rehearse(&id, &spec.platform).await?;
+        self.rehearse(&id, &mut spec).await?;
         let address = self.reached(&spec.queue).await?;
         let kept = workload::apart(spec.workload, &self.uploads()).await;
         spec.workload = kept.map_err(|error| ApiError::Internal { message: format!("the items could not be kept: {error}") })?;

@@ -293,6 +293,16 @@ impl Replicas {
         self.platform.unseen(&self.job)
     }
 
+    /// They are somebody else's, who has them back when the job ends.
+    pub fn lent(&self) -> bool {
+        self.platform.lent().is_some()
+    }
+
+    /// Why the job can never go on.
+    pub fn lost(&self) -> Option<String> {
+        self.platform.lost(&self.job)
+    }
+
     async fn start_one(&mut self, now: i64) -> Result<Result<(), String>, StoreError> {
         let id = replica_id::of(&self.job, self.next);
         self.next += 1;
@@ -344,7 +354,8 @@ impl Replicas {
     /// Ends everybody now, whole trees, and waits until they are gone.
     pub async fn end_all(&mut self, grace: Duration) -> Result<(), StoreError> {
         self.wanted = 0;
-        let ends = self.living.iter().map(|one| self.platform.end(&one.handle, grace));
+        let lent = self.lent();
+        let ends = self.living.iter().filter(|_| !lent).map(|one| self.platform.end(&one.handle, grace));
         for (one, ended) in self.living.iter().zip(futures::future::join_all(ends).await) {
             if let Err(error) = ended {
                 tracing::warn!("replica {} could not be ended: {}", one.row.id, chain(&error));
@@ -353,7 +364,7 @@ impl Replicas {
         // One record that cannot be written must not keep the others' items from going back.
         let mut failed = None;
         for one in std::mem::take(&mut self.living) {
-            if let Err(error) = self.close(one.row, false, "ended with its job".to_owned()).await {
+            if let Err(error) = self.close(one.row, false, if lent { "given back" } else { "ended with its job" }.to_owned()).await {
                 failed.get_or_insert(error);
             }
         }

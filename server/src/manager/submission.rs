@@ -89,7 +89,12 @@ pub fn parse(body: &Value, clusters: &Clusters) -> Result<JobSpec, Vec<FieldErro
     let queue = problems.section::<QueueParams>("queue", fields.get("queue"));
     let queue = queue.and_then(|queue| problems.take("queue", queue.checked().map_err(|error| vec![error])));
     let platform = platform_spec(fields.get("platform"), clusters, &mut problems);
-    let workload = workload(fields.get("workload"), &mut problems);
+    let kind = fields.get("platform").and_then(|platform| platform.get("kind")).and_then(Value::as_str);
+    let workload = if kind.is_some_and(platform::has_work) {
+        no_workload(fields.get("workload"), &mut problems)
+    } else {
+        workload(fields.get("workload"), &mut problems)
+    };
     let monitors = monitors(fields.get("monitors"), &mut problems);
     let loops = loops(fields.get("loops"), &monitors, &mut problems);
     if let Some(platform) = &platform {
@@ -164,6 +169,20 @@ fn plugin_spec(prefix: &str, value: &Value, problems: &mut Problems) -> Option<P
             None
         }
     }
+}
+
+/// The work is there already, and is looked at when the job begins. A form sends an empty field all the same.
+fn no_workload(value: Option<&Value>, problems: &mut Problems) -> Option<Workload> {
+    let empty = |value: &Value| match value {
+        Value::String(text) => text.trim().is_empty(),
+        other => other.is_null(),
+    };
+    let given = value.and_then(Value::as_object).into_iter().flatten().find(|(name, value)| *name != "source" && !empty(value));
+    if let Some((name, _)) = given {
+        problems.add(&format!("workload.{name}"), "is that of the Job, whose completions are the items: leave it out");
+        return None;
+    }
+    Some(Workload::Inline { items: String::new() })
 }
 
 fn workload(value: Option<&Value>, problems: &mut Problems) -> Option<Workload> {

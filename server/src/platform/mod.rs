@@ -27,7 +27,7 @@ use tokio_util::sync::DropGuard;
 
 pub use exit::Exit;
 pub use handle::{Handle, Place};
-use kubejobs::Kubejobs;
+use kubejobs::{Adopted, Kubejobs};
 pub use kubejobs::{ClusterSettings, Clusters, Entry, OWN, Standing};
 use local::Local;
 
@@ -48,8 +48,19 @@ pub trait Platform: Send + Sync {
     ///
     /// # Errors
     /// All that it would refuse, by the path in the platform's spec.
-    async fn rehearse(&self, _job: &str, _params: &Value) -> Result<(), Vec<FieldError>> {
-        Ok(())
+    async fn rehearse(&self, _job: &str, _params: &Value) -> Result<Option<Found>, Vec<FieldError>> {
+        Ok(None)
+    }
+
+    /// Why a job can never go on, in whole sentences, where what it controls was taken away or has failed.
+    fn lost(&self, _job: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether the replicas are somebody else's, who has them back when the job ends; then with what is to be said of
+    /// those that are to go.
+    fn lent(&self) -> Option<&'static str> {
+        None
     }
 
     /// Starts one replica, or answers with the living one of the same id: a replica is never doubled.
@@ -154,6 +165,15 @@ pub struct Launch {
     pub redis_port: u16,
     /// From monitors and the like; stronger than the user's own variables, weaker than ours.
     pub extra_env: Vec<(String, String)>,
+}
+
+/// What there was before a job, where its work and its replicas are somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    pub replicas: usize,
+    /// The first and the last of the items, counted from 1.
+    pub from: u64,
+    pub to: u64,
 }
 
 /// A replica's way to its queue.
@@ -297,9 +317,14 @@ fn sentences(errors: &[FieldError]) -> String {
     each.join("; ")
 }
 
+/// Whether the work of a job on such a platform is there before it: then a submission brings none.
+pub fn has_work(kind: &str) -> bool {
+    kind == Adopted::KIND
+}
+
 /// Every platform that a submission can choose.
 pub fn catalog() -> Vec<KindInfo> {
-    vec![describe::<Local>(), describe::<Kubejobs>()]
+    vec![describe::<Local>(), describe::<Kubejobs>(), describe::<Adopted>()]
 }
 
 /// Checks a choice of platform against this machine and its clusters too: programs and folders must exist.
@@ -313,6 +338,7 @@ pub fn check(spec: &PluginSpec, clusters: &Clusters) -> Result<Value, Vec<FieldE
             .map(|params| serde_json::to_value(params).unwrap_or_default())
             .map_err(|errors| errors.into_iter().map(|error| error.under("params")).collect()),
         Kubejobs::KIND => kubejobs::check(&spec.params, clusters),
+        Adopted::KIND => kubejobs::check_adopted(&spec.params, clusters),
         other => {
             let known: Vec<String> = catalog().into_iter().map(|info| info.kind).collect();
             Err(vec![FieldError::new("kind", format!("There is no platform {other:?}; choose {}.", known.join(" or ")))])
@@ -325,6 +351,7 @@ pub fn build(kind: &str, data_dir: &Path, clusters: &Clusters) -> Option<Arc<dyn
     match kind {
         Local::KIND => Some(Arc::new(Local::new(data_dir))),
         Kubejobs::KIND => Some(Arc::new(Kubejobs::new(data_dir, clusters.clone()))),
+        Adopted::KIND => Some(Arc::new(Adopted::new(clusters.clone()))),
         _ => None,
     }
 }

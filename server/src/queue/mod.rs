@@ -38,6 +38,7 @@ pub use self::{
     remote::{Address, check, without_credentials},
 };
 use self::{
+    flow::Taker,
     items::{NO_RESULT, now_ms},
     journal::numbered,
     remote::Writing,
@@ -264,6 +265,42 @@ impl Queue {
         self.change(|state| match state.table.replicas.find(replica) {
             Some(number) => state.table.ended(number, clean_exit, why, now_ms(), &mut state.changes),
             None => 0,
+        })
+    }
+
+    /// A platform saw a replica begin to work: it holds an item from now on, unless it does already.
+    ///
+    /// # Errors
+    /// `Commit`.
+    pub fn work_begun(&self, replica: &str) -> Result<bool, QueueError> {
+        self.work(replica, false)
+    }
+
+    /// A platform saw a replica's work done: what it holds is done, or an item that nobody was seen to begin.
+    /// Answers whether there was one.
+    ///
+    /// # Errors
+    /// `Commit`.
+    pub fn work_done(&self, replica: &str) -> Result<bool, QueueError> {
+        self.work(replica, true)
+    }
+
+    fn work(&self, replica: &str, done: bool) -> Result<bool, QueueError> {
+        self.change(|state| {
+            let State { table, changes, .. } = state;
+            let taker = Taker { replica: table.replicas.number(replica, changes), session: 0, now: now_ms() };
+            let number = taker.replica;
+            if table.replicas.get(number).holds.is_empty() {
+                let starved = table.replicas.get(number).starved;
+                table.replicas.get_mut(number).starved = starved && !done;
+                table.take(taker, false);
+                table.replicas.get_mut(number).starved = starved;
+            }
+            let held = table.replicas.get(number).holds.clone();
+            for id in held.iter().filter(|_| done) {
+                table.finish(*id, number, taker.now);
+            }
+            !held.is_empty()
         })
     }
 

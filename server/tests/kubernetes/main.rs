@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
 mod account;
+mod adopted;
 mod cluster;
 mod clusters;
 mod cpu;

@@ -36,7 +36,8 @@ impl Replicas {
         let (replicas, in_flight) = self.seen(now);
         let seen = Observation { replicas, in_flight, ..Observation::at(0) };
         let chosen = victims::choose(&seen, count);
-        self.going = Some(who_goes(&seen, &chosen)).filter(|said| !said.is_empty());
+        let said = [Some(who_goes(&seen, &chosen)).filter(|said| !said.is_empty()), self.platform.lent().map(str::to_owned)];
+        self.going = said[0].is_some().then(|| said.into_iter().flatten().collect::<Vec<_>>().join(" "));
         for one in self.living.iter_mut().filter(|one| chosen.iter().any(|id| **id == *one.row.id)) {
             one.draining_since = Some(now);
             self.queue.starve(&one.row.id, true);

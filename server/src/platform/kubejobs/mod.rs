@@ -1,5 +1,6 @@
 //! The `kubejobs` platform: replicas are pods of a Kubernetes Job, one Job a submission.
 
+mod adopt;
 mod asks;
 mod cluster;
 mod clusters;
@@ -23,6 +24,7 @@ mod rehearse;
 #[cfg(test)]
 mod scripted_tests;
 mod settings;
+mod site;
 mod template;
 mod token;
 mod usage;
@@ -46,20 +48,20 @@ use tokio::sync::{
     oneshot,
 };
 
+pub use self::adopt::{Adopted, check as check_adopted};
 pub use self::cluster::Standing;
 pub use self::clusters::{Clusters, Entry, OWN};
 pub use self::settings::ClusterSettings;
 use self::{
-    cluster::Cluster,
     door::JobDoor,
     events::Events,
     job::{Board, Command, Home, Parts, Task},
     params::KubejobsParams,
-    usage::Meter,
-    watch::Watches,
+    site::{Site, Sites},
+    template::JOB_LABEL,
 };
 use super::{
-    CpuState, Door, Exit, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Told, Unseen, Usage, logs,
+    CpuState, Door, Exit, Found, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Told, Unseen, Usage, logs,
     replica_id,
 };
 use crate::lock::lock;
@@ -76,19 +78,9 @@ pub struct Kubejobs(Arc<Inner>);
 
 struct Inner {
     data_dir: PathBuf,
-    clusters: Clusters,
-    /// By the name of the cluster, those that jobs are on.
-    sites: Mutex<HashMap<Option<String>, Arc<Site>>>,
+    sites: Sites,
     jobs: Mutex<HashMap<String, Job>>,
     doors: Mutex<HashMap<String, Arc<JobDoor>>>,
-}
-
-/// A cluster with what is watched and measured there for all of its jobs.
-struct Site {
-    cluster: Cluster,
-    watches: Watches,
-    meter: Meter,
-    events: Events,
 }
 
 /// A job's task, as others reach it.
@@ -117,21 +109,8 @@ pub fn check(params: &Value, clusters: &Clusters) -> Result<Value, Vec<FieldErro
 impl Kubejobs {
     /// Keeps what pods print in `<data_dir>/jobs/<job>/replicas/<replica>/`. Speaks to a cluster at the first need.
     pub fn new(data_dir: &Path, clusters: Clusters) -> Self {
-        let (sites, jobs, doors) = Default::default();
-        Self(Arc::new(Inner { data_dir: data_dir.to_owned(), clusters, sites, jobs, doors }))
-    }
-
-    /// The site of a job. A cluster that was taken away and added again is another one.
-    fn site(&self, params: &KubejobsParams) -> Arc<Site> {
-        let cluster = self.0.clusters.of_job(params.cluster.as_deref());
-        let mut sites = lock(&self.0.sites);
-        if let Some(known) = sites.get(&params.cluster).filter(|known| known.cluster.is(&cluster)) {
-            return Arc::clone(known);
-        }
-        let (watches, meter, events) = (Watches::new(cluster.clone()), Meter::new(cluster.clone()), Events::new(cluster.clone()));
-        let site = Arc::new(Site { cluster, watches, meter, events });
-        sites.insert(params.cluster.clone(), Arc::clone(&site));
-        site
+        let (jobs, doors) = Default::default();
+        Self(Arc::new(Inner { data_dir: data_dir.to_owned(), sites: Sites::new(clusters, JOB_LABEL), jobs, doors }))
     }
 
     /// Gives a job's task a command; it begins with the first word.
@@ -151,7 +130,7 @@ impl Kubejobs {
         let params = parse::<Self>(params).unwrap_or_default();
         let (commands, heard) = unbounded_channel();
         let board = Arc::<Board>::default();
-        let site = self.site(&params);
+        let site = self.0.sites.of(&params.cluster);
         let home: Weak<dyn Home> = Arc::downgrade(&(Arc::clone(&self.0) as Arc<dyn Home>));
         let task = Task::new(Parts {
             job: job.to_owned(),
@@ -211,7 +190,7 @@ impl Platform for Kubejobs {
             Some(door) => door,
             None => {
                 let params = parse::<Self>(params).unwrap_or_default();
-                let address = self.site(&params).cluster.way().pods_listen();
+                let address = self.0.sites.of(&params.cluster).cluster.way().pods_listen();
                 let address = address.ok_or_else(|| io::Error::other("the server was started without --pods-listen"))?;
                 let opened = Arc::new(JobDoor::open(address, stored, Arc::clone(queue)).await?);
                 Arc::clone(lock(&self.0.doors).entry(job.to_owned()).or_insert(opened))
@@ -220,10 +199,10 @@ impl Platform for Kubejobs {
         Ok(Door { address: door.address, open: door.admit(replica) })
     }
 
-    async fn rehearse(&self, job: &str, params: &Value) -> Result<(), Vec<FieldError>> {
+    async fn rehearse(&self, job: &str, params: &Value) -> Result<Option<Found>, Vec<FieldError>> {
         let params = parse::<Self>(params)?;
-        let cluster = self.site(&params).cluster.clone();
-        rehearse::rehearse(&cluster, &params, job).await
+        let cluster = self.0.sites.of(&params.cluster).cluster.clone();
+        rehearse::rehearse(&cluster, &params, job).await.map(|()| None)
     }
 
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {

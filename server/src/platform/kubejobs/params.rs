@@ -139,15 +139,20 @@ pub fn check(params: &Value, clusters: &Clusters) -> Result<KubejobsParams, Vec<
     let mut read = read.unwrap_or_default();
     let errors = joined(unread, problems(&read));
     let mut errors: Vec<FieldError> = errors.into_iter().map(|error| error.under("params")).collect();
-    read.cluster = read.cluster.filter(|name| name != OWN);
-    match (clusters.ready(read.cluster.as_deref()), &read.cluster) {
-        (Some(Ok(namespace)), _) if read.namespace.is_empty() => read.namespace = namespace,
+    place_of(&mut read.cluster, &mut read.namespace, clusters, &mut errors);
+    if errors.is_empty() { Ok(read) } else { Err(errors) }
+}
+
+/// Fills in the namespace of a job on a cluster, or says why it can have none.
+pub(super) fn place_of(cluster: &mut Option<String>, namespace: &mut String, clusters: &Clusters, errors: &mut Vec<FieldError>) {
+    *cluster = cluster.take().filter(|name| name != OWN);
+    match (clusters.ready(cluster.as_deref()), &cluster) {
+        (Some(Ok(usual)), _) if namespace.is_empty() => *namespace = usual,
         (Some(Ok(_)), _) => {}
         (Some(Err(why)), None) => errors.push(FieldError::new("kind", why)),
         (Some(Err(why)), Some(_)) => errors.push(FieldError::new("params.cluster", why)),
         (None, name) => errors.push(FieldError::new("params.cluster", unknown(name.as_deref().unwrap_or_default(), &clusters.names()))),
     }
-    if errors.is_empty() { Ok(read) } else { Err(errors) }
 }
 
 fn unknown(name: &str, known: &[String]) -> String {

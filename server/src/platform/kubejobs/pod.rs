@@ -42,18 +42,25 @@ pub struct Seen {
 impl Seen {
     /// `None` for a pod that is no job's.
     pub fn of(pod: &Pod) -> Option<Self> {
+        Self::by(pod, JOB_LABEL)
+    }
+
+    /// The pod of a job that bears its name in this label. In one that is not ours, the first container is the worker.
+    pub fn by(pod: &Pod, job_label: &str) -> Option<Self> {
         let label = |name: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(name)).cloned();
         let status = pod.status.clone().unwrap_or_default();
-        let worker = status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
+        let first = pod.spec.as_ref().and_then(|spec| spec.containers.first()).map(|container| container.name.clone());
+        let worker_name = if job_label == JOB_LABEL { CONTAINER.to_owned() } else { first.unwrap_or_default() };
+        let worker = status.container_statuses.iter().flatten().find(|container| container.name == worker_name);
         let state = worker.and_then(|worker| worker.state.as_ref());
-        let asked = pod.spec.as_ref().and_then(|spec| spec.containers.iter().find(|container| container.name == CONTAINER));
+        let asked = pod.spec.as_ref().and_then(|spec| spec.containers.iter().find(|container| container.name == worker_name));
         let asked = asked.and_then(|container| container.resources.as_ref());
         // What it has may differ from what was asked for, while a change is on its way.
         let has = worker.and_then(|worker| worker.resources.as_ref()).filter(|has| has.limits.is_some()).or(asked);
         Some(Self {
             name: pod.metadata.name.clone()?,
             uid: pod.metadata.uid.clone()?,
-            job: label(JOB_LABEL)?,
+            job: label(job_label)?,
             replica: label(REPLICA_LABEL),
             version: pod.metadata.resource_version.as_ref().and_then(|version| version.parse().ok()).unwrap_or(0),
             node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),

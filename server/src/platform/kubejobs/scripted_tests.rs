@@ -13,6 +13,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{
+    cluster::Cluster,
     fake::{Fake, Mood},
     way::Way,
     *,

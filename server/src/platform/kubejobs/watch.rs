@@ -18,7 +18,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{
     cluster::{ANSWER, Cluster, SILENCE, Trouble, away},
     pod::{Seen, not_made},
-    template::JOB_LABEL,
 };
 use crate::lock::lock;
 
@@ -51,6 +50,8 @@ pub enum News {
 #[derive(Clone)]
 pub struct Watches {
     cluster: Cluster,
+    /// By which a pod is its job's.
+    label: &'static str,
     namespaces: Arc<Mutex<HashMap<String, Arc<Namespace>>>>,
 }
 
@@ -67,8 +68,8 @@ struct Known {
 }
 
 impl Watches {
-    pub fn new(cluster: Cluster) -> Self {
-        Self { cluster, namespaces: Arc::default() }
+    pub fn new(cluster: Cluster, label: &'static str) -> Self {
+        Self { cluster, label, namespaces: Arc::default() }
     }
 
     /// From now on a job is told of its pods, and at once of those that are known. Until the answer is dropped.
@@ -91,10 +92,10 @@ impl Watches {
 
     fn begin(&self, namespace: &str) -> Arc<Namespace> {
         let known = Arc::new(Namespace::default());
-        let (cluster, namespace, told) = (self.cluster.clone(), namespace.to_owned(), Arc::clone(&known));
+        let (cluster, label, namespace, told) = (self.cluster.clone(), self.label, namespace.to_owned(), Arc::clone(&known));
         tokio::spawn(async move {
             tokio::select! {
-                () = pods(cluster.clone(), namespace.clone(), Arc::clone(&told)) => {}
+                () = pods(cluster.clone(), label, namespace.clone(), Arc::clone(&told)) => {}
                 () = notices(cluster.clone(), namespace, told) => {}
                 () = cluster.removed() => {}
             }
@@ -104,8 +105,8 @@ impl Watches {
 }
 
 /// A watch that failed is not gone on with: what it would have told is read anew as a list.
-async fn pods(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
-    let config = watcher::Config::default().labels(JOB_LABEL);
+async fn pods(cluster: Cluster, label: &str, namespace: String, known: Arc<Namespace>) {
+    let config = watcher::Config::default().labels(label);
     let (mut pause, mut ways) = (PAUSES.0, cluster.ways());
     loop {
         ways.mark_unchanged();
@@ -125,7 +126,7 @@ async fn pods(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
                     pause = PAUSES.0;
                     cluster.spoke();
                     listed |= matches!(event, Event::InitDone);
-                    known.heed(event, &mut listing);
+                    known.heed(event, label, &mut listing);
                 }
                 Ok(Some(Err(error))) => break Some(error),
                 Ok(None) | Err(_) => break None,
@@ -193,11 +194,11 @@ async fn client(cluster: &Cluster, known: &Namespace) -> kube::Client {
 }
 
 impl Namespace {
-    fn heed(&self, event: Event<Pod>, listing: &mut HashMap<String, Seen>) {
+    fn heed(&self, event: Event<Pod>, label: &str, listing: &mut HashMap<String, Seen>) {
         let mut known = lock(&self.0);
         match event {
             Event::Init => listing.clear(),
-            Event::InitApply(pod) => listing.extend(Seen::of(&pod).map(|seen| (seen.uid.clone(), seen))),
+            Event::InitApply(pod) => listing.extend(Seen::by(&pod, label).map(|seen| (seen.uid.clone(), seen))),
             Event::InitDone => {
                 let pods = std::mem::take(listing);
                 known
@@ -206,12 +207,12 @@ impl Namespace {
                 (known.pods, known.blind) = (Some(pods), None);
             }
             Event::Apply(pod) => {
-                let Some(seen) = Seen::of(&pod) else { return };
+                let Some(seen) = Seen::by(&pod, label) else { return };
                 known.pods.get_or_insert_default().insert(seen.uid.clone(), seen.clone());
                 known.tell(&seen.job.clone(), News::Pod(seen));
             }
             Event::Delete(pod) => {
-                let Some(seen) = Seen::of(&pod) else { return };
+                let Some(seen) = Seen::by(&pod, label) else { return };
                 known.pods.get_or_insert_default().remove(&seen.uid);
                 known.tell(&seen.job.clone(), News::Gone(seen));
             }

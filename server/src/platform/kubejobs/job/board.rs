@@ -24,6 +24,8 @@ pub struct Board {
     /// There are pods of an earlier server, which this one has yet to find.
     adopting: AtomicBool,
     listed: AtomicBool,
+    /// Why the job can never go on.
+    lost: Mutex<Option<String>>,
     spots: Mutex<HashMap<String, Spot>>,
 }
 
@@ -55,6 +57,14 @@ impl Board {
 
     pub fn take_exits(&self) -> Vec<(String, Exit)> {
         std::mem::take(&mut *lock(&self.exits))
+    }
+
+    pub fn lose(&self, why: String) {
+        *lock(&self.lost) = Some(why);
+    }
+
+    pub fn lost(&self) -> Option<String> {
+        lock(&self.lost).clone()
     }
 
     pub fn set_trouble(&self, trouble: Option<String>) {
