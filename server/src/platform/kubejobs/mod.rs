@@ -253,7 +253,7 @@ impl Platform for Kubejobs {
     }
 
     fn tell(&self, job: &str, params: &Value, told: &[Told], over: bool) {
-        self.site(&parse::<Self>(params).unwrap_or_default()).events.tell(job, told, over);
+        self.0.sites.of(&parse::<Self>(params).unwrap_or_default().cluster).events.tell(job, told, over);
     }
 
     fn trouble(&self, job: &str) -> Option<String> {
