@@ -2,6 +2,7 @@
 
 mod control;
 mod crash;
+mod drills;
 mod idle;
 mod kubernetes;
 mod large;
@@ -57,6 +58,8 @@ pub enum Name {
     Reality,
     /// Jobs on a real Kubernetes: those of the original, latencies, scale-ins, requests, CPU
     Kubernetes,
+    /// kill -9 of the parts of a Kubernetes and of the server, while jobs run on pods
+    Drills,
 }
 
 /// What a bench found, as Markdown.
@@ -78,12 +81,18 @@ pub struct How {
     /// Of `kubernetes`: this share of its jobs
     #[arg(long, default_value_t = 1.0)]
     share: f64,
+    /// Of `drills`: how many
+    #[arg(long, default_value_t = 50)]
+    rounds: usize,
+    /// Of `drills`: what chance begins with
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 pub fn bench(name: Name, how: &How) -> Result<()> {
     let repeat = how.repeat.max(1);
     let mut steps = Steps::new(1 + RELEASE_STEPS + 1);
-    if name == Name::Kubernetes {
+    if matches!(name, Name::Kubernetes | Name::Drills) {
         // No page is looked at there; what is built is what `release` builds.
         set_up(&mut steps, Need::Cluster)?;
         steps.must("server", &mut cargo(&["build", "--release", "-p", "server", "-p", "mandelbrot"]))?;
@@ -95,6 +104,7 @@ pub fn bench(name: Name, how: &How) -> Result<()> {
     let (file, report) = match name {
         // They write their own pages.
         Name::Control => return control::measure(),
+        Name::Drills => return drills::measure(how.rounds, how.seed),
         Name::Kubernetes => return kubernetes::measure(&how.only, how.share),
         Name::Page => ("page", steps.own("measuring", || Ok((page::measure()?, String::new())))?),
         Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),

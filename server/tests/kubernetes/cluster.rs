@@ -105,6 +105,21 @@ impl Cluster {
         })
     }
 
+    /// A namespace, a server, and a job of items of `each_s` whose first `running` replicas are at work.
+    pub async fn with_job(name: &str, items: usize, each_s: f64, script: &[&str], running: u64) -> (Self, Server, String) {
+        let cluster = Self::new(name).await;
+        let server = cluster.server().await;
+        let job = server.submit(&cluster.job(items, each_s, script)).await;
+        until(&format!("{running} replicas run"), &server, async || self::running(&server, &job).await.0 == running).await;
+        (cluster, server, job)
+    }
+
+    /// The end of a test whose jobs have ended: nothing of them stays.
+    pub async fn end_empty(self, server: &Server) {
+        self.nothing_is_left(server).await;
+        self.end().await;
+    }
+
     pub async fn end(self) {
         let _ = Api::<Namespace>::all(self.client.clone()).delete(&self.namespace, &DeleteParams::background()).await;
     }

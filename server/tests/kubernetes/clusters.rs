@@ -77,8 +77,7 @@ async fn a_cluster_that_is_down_does_not_disturb_the_others_and_is_mended_withou
         let request = server.client.delete(server.url(&format!("/api/v1/clusters/{name}"))).bearer_auth(server.token());
         assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
     }
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

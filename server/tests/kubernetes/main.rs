@@ -55,18 +55,13 @@ async fn pods_come_and_go_as_wanted_and_every_item_is_done_once() {
         assert!(told.iter().any(|(is, note)| is == reason && note.contains(words)), "{reason} is not in {told:?}");
     }
     assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn a_server_that_was_killed_takes_its_pods_over() {
-    let cluster = Cluster::new("killed").await;
-    let mut server = cluster.server().await;
-    let job = server.submit(&cluster.job(90, 0.4, &["0: 3"])).await;
-    cluster.pods_are(3, &server).await;
-    until("three replicas run", &server, async || running(&server, &job).await.0 == 3).await;
+    let (cluster, mut server, job) = Cluster::with_job("killed", 90, 0.4, &["0: 3"], 3).await;
     let before = cluster.living().await;
     for _ in 0..3 {
         server.kill();
@@ -78,25 +73,20 @@ async fn a_server_that_was_killed_takes_its_pods_over() {
     server.wait(&job, &["completed"]).await;
     let done = server.items(&job).await;
     assert!(done.iter().all(|item| item["state"] == "done"), "{}", server.log());
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn a_pod_that_is_deleted_by_hand_is_told_and_replaced() {
-    let cluster = Cluster::new("deleted").await;
-    let server = cluster.server().await;
-    let job = server.submit(&cluster.job(60, 0.5, &["0: 2"])).await;
-    until("two replicas run", &server, async || running(&server, &job).await.0 == 2).await;
+    let (cluster, server, job) = Cluster::with_job("deleted", 60, 0.5, &["0: 2"], 2).await;
     let victim = cluster.living().await.into_iter().next().unwrap();
     cluster.api::<Pod>().delete(&victim, &DeleteParams::default()).await.unwrap();
     until("it is told", &server, async || failures(&server, &job).await.iter().any(|text| text.contains("its pod was deleted"))).await;
     until("another one works", &server, async || running(&server, &job).await.0 == 2).await;
     server.wait(&job, &["completed"]).await;
     assert!(server.items(&job).await.iter().all(|item| item["state"] == "done"));
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,8 +123,7 @@ async fn what_keeps_pods_from_running_is_said_in_words() {
     until("nothing is said any more", &server, async || running(&server, &job).await.1.is_empty()).await;
     server.wait(&job, &["completed"]).await;
     all_done_once(&server, &job, 60).await;
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,8 +148,7 @@ async fn twenty_pods_come_and_all_but_the_busy_go() {
         items.iter().filter(|item| item["state"] != "waiting" && (item["state"] != "done" || item["attempts"] != 1)).collect();
     assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
     assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,8 +172,7 @@ async fn cpu_and_memory_are_those_of_the_pods() {
     eprintln!("CPU and memory: {seen:?}");
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &json!({})).await;
     server.wait(&job, &["terminated"]).await;
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,6 +188,5 @@ async fn up_and_down_at_random_no_item_is_lost_or_done_twice() {
     eprintln!("{script:?}: at least {ended} replicas were ended");
     all_done_once(&server, &job, 1500).await;
     assert_eq!(failures(&server, &job).await, Vec::<String>::new(), "{}", server.log());
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }

@@ -47,10 +47,7 @@ async fn controllers_are_back(cluster: &Cluster, server: &Server) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn without_an_api_server_loops_hold_and_decide_within_two_ticks_of_its_return() {
-    let cluster = Cluster::new("outage").await;
-    let server = cluster.server().await;
-    let job = server.submit(&cluster.job(2000, 0.3, &["0: 4", "15: 2"])).await;
-    until("four replicas run", &server, async || running(&server, &job).await.0 == 4).await;
+    let (cluster, server, job) = Cluster::with_job("outage", 2000, 0.3, &["0: 4", "15: 2"], 4).await;
     let before = cluster.living().await;
     let submitted = Instant::now();
     cluster_does(&["kill", "apiserver"]);
@@ -91,18 +88,14 @@ async fn without_an_api_server_loops_hold_and_decide_within_two_ticks_of_its_ret
     server.wait(&job, &["stopped"]).await;
     let lost = lost(&server, &job).await;
     assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
-    cluster.nothing_is_left(&server).await;
     controllers_are_back(&cluster, &server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: cargo xtask test --cluster"]
 async fn an_api_server_that_is_silent_is_noticed_although_its_watches_stay_open() {
-    let cluster = Cluster::new("silent").await;
-    let server = cluster.server().await;
-    let job = server.submit(&cluster.job(2000, 0.3, &["0: 3", "60: 1"])).await;
-    until("three replicas run", &server, async || running(&server, &job).await.0 == 3).await;
+    let (cluster, server, job) = Cluster::with_job("silent", 2000, 0.3, &["0: 3", "60: 1"], 3).await;
     // Without etcd the API server keeps its watches open, tells nothing, and lets questions wait.
     cluster_does(&["kill", "etcd"]);
     let begun = Instant::now();
@@ -121,7 +114,6 @@ async fn an_api_server_that_is_silent_is_noticed_although_its_watches_stay_open(
     server.wait(&job, &["stopped"]).await;
     let lost = lost(&server, &job).await;
     assert!(lost.is_empty(), "{lost:?}\n{}", server.log());
-    cluster.nothing_is_left(&server).await;
     controllers_are_back(&cluster, &server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }

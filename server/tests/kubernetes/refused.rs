@@ -134,8 +134,7 @@ async fn what_shows_only_then_is_said_on_the_page() {
     let job = server.submit(&cluster.job(4, 0.1, &["0: 1"])).await;
     said(&server, &job, "Raise the quota of the namespace, or want fewer or smaller replicas.", begun).await;
     terminated(&server, &job).await;
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,8 +155,7 @@ async fn a_job_of_somebody_else_with_the_same_name_is_left_alone() {
     cluster.api::<Job>().delete(&job, &DeleteParams::background()).await.unwrap();
     server.wait(&job, &["completed"]).await;
     all_done_once(&server, &job, 6).await;
-    cluster.nothing_is_left(&server).await;
-    cluster.end().await;
+    cluster.end_empty(&server).await;
 }
 
 fn server_of(cluster: &Cluster) -> Value {

@@ -1,9 +1,9 @@
 //! Jobs on a real Kubernetes: the jobs of the original, latencies, scale-ins, requests, and CPU changed in place.
 //! Each part is measured by itself and kept below target, so that one can be measured again at a quieter time.
 
-mod api;
+pub mod api;
 mod cpu;
-mod jobs;
+pub mod jobs;
 mod latency;
 mod requests;
 mod scale_in;
