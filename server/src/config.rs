@@ -33,6 +33,10 @@ pub struct Settings {
     /// Host names, besides localhost and the listen address, under which pages may be asked for.
     #[arg(long, env = "ASPERATHOS_HOST", value_delimiter = ',')]
     pub host: Vec<String>,
+    /// File that holds the API token for scripts, such as a mounted Secret. Without it one is made, and written to
+    /// `admin.token` in the data folder.
+    #[arg(long, env = "ASPERATHOS_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = OnExit::Leave)]
     pub on_exit: OnExit,
     #[command(flatten)]

@@ -61,3 +61,35 @@ async fn streams_end_with_their_session() {
     }
     server.post(&format!("/api/v1/jobs/{job}/terminate"), &serde_json::json!({})).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_from_a_file_lets_scripts_in_and_the_one_before_no_more() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let tokens = ["a".repeat(32), "b".repeat(32)];
+    std::fs::write(file.path(), format!("{}\n", tokens[0])).unwrap();
+    let mut server = Server::start_with(&["--admin-token-file", file.path().to_str().unwrap()]).await;
+    let status = async |server: &Server, token: &str| {
+        server.client.get(server.url("/api/v1/jobs")).bearer_auth(token).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status(&server, &tokens[0]).await, status(&server, &tokens[1]).await), (200, 401));
+    assert!(!server.data.path().join("admin.token").exists());
+    let ready = server.client.get(server.url("/readyz")).send().await.unwrap();
+    assert_eq!((ready.status().as_u16(), ready.text().await.unwrap()), (200, "ok".to_owned()));
+
+    server.kill();
+    std::fs::write(file.path(), &tokens[1]).unwrap();
+    server.launch().await;
+    assert_eq!((status(&server, &tokens[0]).await, status(&server, &tokens[1]).await), (401, 200));
+
+    server.kill();
+    std::fs::write(file.path(), "short").unwrap();
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_asperathos"))
+        .args(["serve", "--listen", &server.address, "--data"])
+        .arg(server.data.path())
+        .arg("--admin-token-file")
+        .arg(file.path())
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("32 characters at least"));
+}

@@ -3,11 +3,12 @@
 
 mod build;
 mod certificates;
+mod chart;
 mod down;
 mod drill;
 mod go;
 mod identities;
-mod image;
+pub mod image;
 mod left;
 mod machine;
 mod parts;
@@ -50,6 +51,13 @@ pub enum Cluster {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Helm, as admin
+    Helm {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Write deploy/manifests from the chart
+    Manifests,
     /// Make an image of a static binary, without an engine or a registry
     Image {
         /// The archive to write
@@ -109,6 +117,8 @@ pub fn cluster(command: Cluster) -> Result<()> {
             place.must_exist()?;
             Err(up::kubectl(&place).args(arguments).exec()).context("could not start kubectl")
         }
+        Cluster::Helm { arguments } => Err(chart::helm(&place).args(arguments).exec()).context("could not start helm"),
+        Cluster::Manifests => chart::write(&place),
         Cluster::Image { out, name, binary, arguments } => Layer::of_binary(&binary)?.write(&path::absolute(out)?, &name, &arguments),
         Cluster::Python { out, name, script, arguments } => {
             python::with_script(&place, &script)?.write(&path::absolute(out)?, &name, &arguments)

@@ -6,6 +6,7 @@ mod build;
 mod cluster;
 mod demo;
 mod end2end;
+mod image;
 mod run;
 mod server;
 mod setup;
@@ -34,6 +35,17 @@ enum Command {
     Run(Serve),
     /// Build the browser part and the server (release)
     Build,
+    /// Build the server's image without an engine: an archive that `podman load` and `ctr images import` read
+    Image {
+        /// The archive to write, or the folder with --tree
+        out: PathBuf,
+        /// NAME:TAG, as pods will call it
+        #[arg(default_value = image::NAME)]
+        name: String,
+        /// Only the folder that is the image's root, for an engine to make the image of
+        #[arg(long)]
+        tree: bool,
+    },
     /// Every check and every test, the browser tests included
     Test {
         /// Also jobs on a real Kubernetes, compiled the first time: needs root, Go and a quarter of an hour
@@ -82,6 +94,7 @@ fn main() -> ExitCode {
         Command::Demo(serve) => demo::demo(&serve),
         Command::Run(serve) => run::run(&serve),
         Command::Build => build::all(),
+        Command::Image { out, name, tree } => image::image(&out, &name, tree),
         Command::Test { cluster } => test::test(cluster),
         Command::End2end { screenshots, playwright } => end2end::end2end(screenshots, &playwright),
         Command::Bench { name, how } => bench::bench(name, &how),

@@ -16,7 +16,9 @@ pub enum Need {
     Demo,
     /// Also a browser, its fonts, and ordinary Redis clients.
     Test,
-    /// Run a Kubernetes of our own; nothing of the others.
+    /// Build the server's image: as for the demo, and a C compiler for programs without libraries.
+    Image,
+    /// Run a Kubernetes of our own; of the others only what images of the server need.
     Cluster,
 }
 
@@ -28,11 +30,12 @@ struct Package {
     needed: &'static [Need],
 }
 
-const ALL: &[Need] = &[Need::Demo, Need::Test, Need::Cluster];
+const ALL: &[Need] = &[Need::Demo, Need::Test, Need::Image, Need::Cluster];
+const IMAGE: &[Need] = &[Need::Image, Need::Cluster];
 const TEST: &[Need] = &[Need::Test];
 const CLUSTER: &[Need] = &[Need::Cluster];
 
-const PACKAGES: [Package; 13] = [
+const PACKAGES: [Package; 14] = [
     Package { name: "build-essential", why: "a C compiler", present: has_cc, needed: ALL },
     Package { name: "nodejs", why: "browser tests and fonts", present: || has("node"), needed: TEST },
     Package { name: "npm", why: "browser tests and fonts", present: || has("npm"), needed: TEST },
@@ -40,6 +43,7 @@ const PACKAGES: [Package; 13] = [
     Package { name: "fonts-dejavu-core", why: "text in screenshots", present: has_dejavu, needed: TEST },
     Package { name: "redis-server", why: "redis-cli, and the comparison in benches", present: has_redis, needed: TEST },
     Package { name: "python3-redis", why: "the ordinary Python client in tests", present: has_python_redis, needed: TEST },
+    Package { name: "musl-tools", why: "the server without libraries", present: || has("musl-gcc"), needed: IMAGE },
     Package { name: "containerd", why: "containers", present: || has("containerd") && has("ctr"), needed: CLUSTER },
     Package { name: "runc", why: "containers", present: || has("runc"), needed: CLUSTER },
     Package { name: "containernetworking-plugins", why: "the pods' network", present: has_bridge_plugin, needed: CLUSTER },
@@ -83,10 +87,11 @@ pub fn set_up(steps: &mut Steps, need: Need) -> Result<()> {
     steps.own("set-up", || {
         let mut done = Vec::new();
         packages(need, &mut done)?;
-        if need == Need::Cluster {
-            // Workers for images, which have no libraries.
+        if matches!(need, Need::Image | Need::Cluster) {
+            // Programs for images, which have no libraries.
             rust_target(&format!("{}-unknown-linux-musl", env::consts::ARCH), &mut done)?;
-        } else {
+        }
+        if need != Need::Cluster {
             rust_target("wasm32-unknown-unknown", &mut done)?;
             node_modules(need, &mut done)?;
         }
@@ -149,7 +154,7 @@ fn node_modules(need: Need, done: &mut Vec<String>) -> Result<()> {
         return Ok(());
     }
     if !has("npm") {
-        if need == Need::Demo {
+        if need != Need::Test {
             eprintln!("npm is not installed: the pages will use the system's fonts");
             return Ok(());
         }

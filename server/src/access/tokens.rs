@@ -15,6 +15,8 @@ pub const LINK_MS: i64 = 15 * 60 * 1000;
 pub const SESSION_MS: i64 = 30 * 24 * 3600 * 1000;
 /// The administrator's API token is made anew at each start and good for this long.
 const API_MS: i64 = 365 * 24 * 3600 * 1000;
+/// Only its plain hash is stored, so that a token that a person made up must be long.
+const SHORTEST: usize = 32;
 /// The only user until accounts exist.
 pub const ADMIN: &str = "admin";
 
@@ -66,8 +68,31 @@ pub async fn write_admin_token(store: &Store, data: &Path) -> Result<(), TokenFi
         .map_err(|cause| TokenFileError::Write { file: file.display().to_string(), cause })
 }
 
+/// Takes the administrator's API token from a file of somebody else's. Every other one ends with that: who gives another
+/// token to a server means that the old one is worth nothing.
+pub async fn read_admin_token(store: &Store, file: &Path, data: &Path) -> Result<(), TokenFileError> {
+    let read = std::fs::read_to_string(file);
+    let secret = read.map_err(|cause| TokenFileError::Read { file: file.display().to_string(), cause })?;
+    let secret = secret.trim();
+    if secret.len() < SHORTEST || secret.contains(char::is_whitespace) {
+        return Err(TokenFileError::Weak { file: file.display().to_string() });
+    }
+    store.put_only_api_token(&hash(secret), ADMIN, now_ms() + API_MS).await?;
+    // The one of a server that made its own.
+    let _ = std::fs::remove_file(config::admin_token_file(data));
+    Ok(())
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
+    #[error("could not read the administrator's token from {file}")]
+    Read {
+        file: String,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error("the administrator's token in {file} must be one word of {SHORTEST} characters at least, such as openssl rand -hex 32 makes")]
+    Weak { file: String },
     #[error("could not write the administrator's token to {file}")]
     Write {
         file: String,

@@ -31,6 +31,8 @@ pub enum LinkError {
 pub async fn run(args: LinkArgs) -> Result<(), LinkError> {
     let store = Store::open_existing(&config::database(&args.data)).await?;
     let secret = tokens::make_link(&store).await?;
-    writeln!(std::io::stdout(), "http://{}/sign-in?token={secret}", args.listen)?;
+    // Nobody can call an address that means all of them.
+    let host = if args.listen.ip().is_unspecified() { format!("localhost:{}", args.listen.port()) } else { args.listen.to_string() };
+    writeln!(std::io::stdout(), "http://{host}/sign-in?token={secret}")?;
     Ok(())
 }

@@ -14,6 +14,9 @@ pub struct Remote {
     /// The server's data folder, for its token.
     #[arg(long, env = "ASPERATHOS_DATA", default_value = "data")]
     data: PathBuf,
+    /// File with its token, when that is not in the data folder.
+    #[arg(long, env = "ASPERATHOS_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Where the server listens.
     #[arg(long, env = "ASPERATHOS_LISTEN", default_value = "127.0.0.1:1500")]
     server: SocketAddr,
@@ -44,7 +47,8 @@ impl Remote {
     /// # Errors
     /// A token that cannot be read.
     pub fn door(&self) -> Result<Door, InputError> {
-        let token = input::text(&config::admin_token_file(&self.data))?.trim().to_owned();
+        let file = self.token_file.clone().unwrap_or_else(|| config::admin_token_file(&self.data));
+        let token = input::text(&file)?.trim().to_owned();
         Ok(Door { client: Client::new(), server: self.server, token })
     }
 }

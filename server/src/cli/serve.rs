@@ -67,7 +67,10 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
     let listener = TcpListener::bind(settings.listen).await.map_err(|cause| ServeError::Listen { listen: settings.listen, cause })?;
     let queues = Queues::open(&settings.queues())?;
     let store = Store::open(&settings.database()).await?;
-    tokens::write_admin_token(&store, &settings.data).await?;
+    match &settings.admin_token_file {
+        Some(file) => tokens::read_admin_token(&store, file, &settings.data).await?,
+        None => tokens::write_admin_token(&store, &settings.data).await?,
+    }
 
     let manager = Manager::new(settings.clone(), store.clone(), queues);
     let recovered = manager.recover().await.map_err(|error| ServeError::Recover(error.to_string()))?;

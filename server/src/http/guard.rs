@@ -104,7 +104,9 @@ fn same_origin(headers: &HeaderMap, host: &str) -> bool {
 }
 
 fn open(path: &str) -> bool {
-    matches!(path, "/healthz" | "/sign-in" | "/sign-out" | "/favicon.ico") || path.starts_with("/pkg/") || path.starts_with("/fonts/")
+    matches!(path, "/healthz" | "/readyz" | "/sign-in" | "/sign-out" | "/favicon.ico")
+        || path.starts_with("/pkg/")
+        || path.starts_with("/fonts/")
 }
 
 /// Paths that are drawn for people: without a viewer in its context it shows how to sign in, and nothing else.

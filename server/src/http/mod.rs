@@ -3,6 +3,7 @@
 mod clusters;
 mod failure;
 mod guard;
+mod health;
 mod jobs;
 pub mod live;
 mod pages;
@@ -51,7 +52,8 @@ pub fn router(web: Web) -> Router {
         .route("/api/v1/uploads", post(uploads::upload))
         .layer(axum::extract::DefaultBodyLimit::disable());
     let rest = Router::new()
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", get(health::lives))
+        .route("/readyz", get(health::ready))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/jobs/{id}/delete", post(jobs::delete))

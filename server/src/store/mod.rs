@@ -37,6 +37,7 @@ pub use jobs::{JobRow, NewJob};
 pub use replicas::ReplicaRow;
 pub use ticks::Tick;
 
+use error::During as _;
 use writer::{Command, Tx, Writer};
 
 /// Enough for the pages of one process; more would only compete for two cores.
@@ -96,6 +97,11 @@ impl Store {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
         Store::open(path).await
+    }
+
+    /// Whether it answers at all.
+    pub async fn answers(&self) -> Result<()> {
+        sqlx::query_scalar::<_, i64>("SELECT 1").fetch_one(&self.readers).await.reading(|| "anything".to_owned()).map(drop)
     }
 
     /// The newest committed seq; changes after every commit that made one.

@@ -27,6 +27,28 @@ impl Store {
         .await
     }
 
+    /// Stores an API token and ends all others.
+    pub async fn put_only_api_token(&self, hash: &[u8], user: &str, expires_at: i64) -> Result<()> {
+        let (own, user) = (hash.to_owned(), user.to_owned());
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM token WHERE kind = 'api'")
+                    .execute(&mut tx.conn)
+                    .await
+                    .writing(|| "the end of API tokens".to_owned())?;
+                sqlx::query("INSERT INTO token (kind, hash, user, expires_at) VALUES ('api', ?, ?, ?)")
+                    .bind(own)
+                    .bind(user)
+                    .bind(expires_at)
+                    .execute(&mut tx.conn)
+                    .await
+                    .writing(|| "the API token".to_owned())?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Uses up a one-time link: whose it was, if it was there and not expired.
     pub async fn take_link(&self, hash: &[u8], at: i64) -> Result<Option<String>> {
         let hash = hash.to_owned();

@@ -1,4 +1,4 @@
-//! A server with an account of its own: with the rights that the documentation names, and with its requests counted.
+//! A server with an account of its own: with the rights that the chart gives, and with its requests counted.
 
 use std::io::Write as _;
 
@@ -6,14 +6,13 @@ use http::Request;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::flowcontrol::v1::FlowSchema;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
+use crate::chart::{NAME, rendered, said};
 use crate::cluster::{Cluster, parsed};
-
-const NAME: &str = "asperathos";
 
 pub struct Account<'a> {
     cluster: &'a Cluster,
@@ -22,44 +21,15 @@ pub struct Account<'a> {
     kubeconfig: tempfile::NamedTempFile,
 }
 
-/// What the server may do in the namespace of its jobs, as docs/kubernetes.md says.
-fn rules() -> Value {
-    json!([
-        { "apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "create", "patch", "delete"] },
-        { "apiGroups": [""], "resources": ["services"], "verbs": ["create", "patch", "delete"] },
-        { "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["create", "patch", "delete"] },
-        { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "patch", "delete"] },
-        { "apiGroups": [""], "resources": ["pods/status", "pods/resize"], "verbs": ["patch"] },
-        { "apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"] },
-        { "apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"] },
-        { "apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["list"] },
-    ])
-}
-
 impl Cluster {
     /// An account that may do what the server needs; `kubelets` gives it the right to read them.
     pub async fn account(&self, kubelets: bool) -> Account<'_> {
-        let metadata = json!({ "name": NAME });
-        let account: ServiceAccount = parsed(json!({ "metadata": metadata }));
-        self.api().create(&PostParams::default(), &account).await.unwrap();
-        let subject = json!([{ "kind": "ServiceAccount", "name": NAME, "namespace": self.namespace }]);
-        let binding = |kind: &str, role: &str, name: &str| {
-            json!({
-                "metadata": { "name": name },
-                "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role },
-                "subjects": subject,
-            })
-        };
-        let role: Role = parsed(json!({ "metadata": metadata, "rules": rules() }));
-        self.api().create(&PostParams::default(), &role).await.unwrap();
-        self.api().create(&PostParams::default(), &parsed::<RoleBinding>(binding("Role", NAME, NAME))).await.unwrap();
-        if kubelets {
-            let rules = json!([{ "apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"] }]);
-            let role: ClusterRole = parsed(json!({ "metadata": { "name": self.namespace }, "rules": rules }));
-            Api::all(self.client.clone()).create(&PostParams::default(), &role).await.unwrap();
-            let binding: ClusterRoleBinding = parsed(binding("ClusterRole", &self.namespace, &self.namespace));
-            Api::all(self.client.clone()).create(&PostParams::default(), &binding).await.unwrap();
-        }
+        let usage = if kubelets { "rights.usage=kubelets" } else { "rights.usage=metrics" };
+        let objects = ["templates/account.yaml", "templates/rights.yaml"].map(|template| rendered(&self.namespace, template, &[usage]));
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects.concat() });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), list.to_string()).unwrap();
+        said(&["kubectl", "create", "-f", file.path().to_str().unwrap()]);
         let request: TokenRequest = parsed(json!({ "metadata": {}, "spec": { "audiences": [], "expirationSeconds": 3600 } }));
         let accounts = self.api::<ServiceAccount>();
         let token = accounts.create_token_request(NAME, &PostParams::default(), &request).await.unwrap().status.unwrap().token;
@@ -133,7 +103,8 @@ impl Account<'_> {
         let (client, how) = (&self.cluster.client, DeleteParams::default());
         // What was never made needs no end.
         let _ = Api::<FlowSchema>::all(client.clone()).delete(&self.name, &how).await;
-        let _ = Api::<ClusterRoleBinding>::all(client.clone()).delete(&self.name, &how).await;
-        let _ = Api::<ClusterRole>::all(client.clone()).delete(&self.name, &how).await;
+        let of_cluster = format!("{}-{NAME}", self.name);
+        let _ = Api::<ClusterRoleBinding>::all(client.clone()).delete(&of_cluster, &how).await;
+        let _ = Api::<ClusterRole>::all(client.clone()).delete(&of_cluster, &how).await;
     }
 }

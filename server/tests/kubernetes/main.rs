@@ -2,17 +2,21 @@
 //!
 //! Needs a cluster whose node has the image of `examples/pod-worker`:
 //! `ASPERATHOS_TEST_KUBECONFIG` names its kubeconfig, `ASPERATHOS_TEST_PODS_LISTEN` an address of this machine that
-//! its pods reach, `ASPERATHOS_TEST_IMAGE` the image, `ASPERATHOS_TEST_CLUSTER` the command that does `kill` and
-//! `start` of the cluster's parts. `cargo xtask test --cluster` brings one up and sets them.
+//! its pods reach, `ASPERATHOS_TEST_IMAGE` the image, `ASPERATHOS_TEST_SERVER_IMAGE` one of this server,
+//! `ASPERATHOS_TEST_AUDIT` the API server's record of requests, and `ASPERATHOS_TEST_CLUSTER` the command that does
+//! `kill` and `start` of the cluster's parts, `kubectl` and `helm`. `cargo xtask test --cluster` brings one up and sets them.
 #![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
 mod account;
 mod adopted;
+mod chart;
 mod cluster;
 mod clusters;
 mod cpu;
+mod install;
 mod outage;
 mod refused;
+mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 

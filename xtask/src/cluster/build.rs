@@ -14,7 +14,7 @@ use crate::setup::{Need, set_up};
 use crate::steps::{Show, Steps};
 
 /// How many steps `build` takes.
-pub const STEPS: usize = 4;
+pub const STEPS: usize = 5;
 
 /// One program is all of these; it looks at the name by which it is called.
 const NAMES: [&str; 8] =
@@ -33,6 +33,8 @@ pub fn build(steps: &mut Steps, place: &Place) -> Result<()> {
         }
     }
     compile(steps, place, "coredns")?;
+    // After CoreDNS, of whose libraries it needs the same versions.
+    compile(steps, place, "helm")?;
     pause(steps, place)
 }
 
@@ -42,7 +44,7 @@ fn compile(steps: &mut Steps, place: &Place, name: &str) -> Result<()> {
     let program = place.bin().join(name);
     let source = ["go.mod", "go.sum", "main.go"].map(|file| folder.join(file));
     let is = of_files(&source)?;
-    let version = version(&folder, if name == "kube" { "k8s.io/kubernetes" } else { "github.com/coredns/coredns" })?;
+    let version = version(&folder, module(name))?;
     let title = format!("{name} {version}");
     if made_of(&program, &is) {
         return steps.own(&title, || Ok(((), "built before".to_owned())));
@@ -51,6 +53,15 @@ fn compile(steps: &mut Steps, place: &Place, name: &str) -> Result<()> {
     let mut command = Go::find()?.build(&folder, &new, &version);
     ensure!(steps.run(&title, &mut command, Show::Names)?.ok, "{name} could not be built");
     replace(&new, &program, &is)
+}
+
+/// What a folder's program is.
+fn module(name: &str) -> &'static str {
+    match name {
+        "kube" => "k8s.io/kubernetes",
+        "coredns" => "github.com/coredns/coredns",
+        _ => "helm.sh/helm/v4",
+    }
 }
 
 /// The process that holds a pod's namespaces: too small for a module of its own.
@@ -113,6 +124,7 @@ mod tests {
         let of = |folder: &str, module: &str| version(&sources().join(folder), module);
         assert!(of("kube", "k8s.io/kubernetes").unwrap().starts_with("v1."));
         assert!(of("coredns", "github.com/coredns/coredns").unwrap().starts_with("v1."));
+        assert!(of("helm", "helm.sh/helm/v4").unwrap().starts_with("v4."));
         assert!(of("coredns", "example.org/none").unwrap_err().to_string().contains("does not pin"));
     }
 

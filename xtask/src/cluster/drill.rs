@@ -16,7 +16,7 @@ use super::parts::Part;
 use super::place::{Place, sources};
 use super::process::{end, wait_for};
 use super::up::{kubectl, load, serving, up};
-use super::{build, down, machine, platform, python, status};
+use super::{build, chart, down, machine, platform, python, status};
 use crate::steps::Steps;
 use crate::test::NOT_TESTED;
 use crate::tree::command;
@@ -24,7 +24,7 @@ use crate::tree::command;
 /// From a Job to its pods' end: they take about two seconds.
 const JOB_PATIENCE: Duration = Duration::from_secs(60);
 /// Of the drill itself, after those of the build.
-const STEPS: usize = 10;
+const STEPS: usize = 11;
 
 pub fn drill(place: &Place) -> Result<()> {
     if let Some(sentence) = machine::obstacle() {
@@ -89,6 +89,7 @@ impl Drill<'_> {
             return Err(error);
         }
         self.passed += 1;
+        self.check("chart and manifests", chart::check)?;
         self.check("images", images)?;
         self.check("Jobs run to their end", |place| {
             apply(place)?;

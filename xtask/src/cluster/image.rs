@@ -16,6 +16,11 @@ use super::place::write;
 pub struct Layer {
     archive: Builder<Vec<u8>>,
     entry: Vec<String>,
+    /// What it is called with when nothing else is said.
+    command: Vec<String>,
+    /// As whom it runs: `USER:GROUP`; empty is root.
+    user: String,
+    environment: Vec<String>,
 }
 
 impl Layer {
@@ -24,7 +29,8 @@ impl Layer {
         // The same files make the same image, whoever owns them here.
         archive.mode(HeaderMode::Deterministic);
         archive.follow_symlinks(false);
-        let mut layer = Self { archive, entry: Vec::new() };
+        let environment = vec!["PATH=/usr/local/bin:/usr/bin:/bin".to_owned()];
+        let mut layer = Self { archive, entry: Vec::new(), command: Vec::new(), user: String::new(), environment };
         layer.folder("etc/", 0o755)?;
         layer.folder("tmp/", 0o1777)?;
         Ok(layer)
@@ -36,12 +42,7 @@ impl Layer {
     /// It is no program, or one that needs libraries, which no container of it would have.
     pub fn of_binary(binary: &Path) -> Result<Self> {
         let bytes = fs::read(binary).with_context(|| format!("could not read {}", binary.display()))?;
-        ensure!(bytes.starts_with(b"\x7fELF"), "{}: not a program of Linux", binary.display());
-        ensure!(
-            !asks_for_loader(&bytes),
-            "{}: linked to libraries, which the image would lack; build it with --target {ARCH}-unknown-linux-musl",
-            binary.display()
-        );
+        must_be_static(binary, &bytes)?;
         let name = binary.file_name().context("a binary has a name")?.to_string_lossy().into_owned();
         let mut layer = Self::empty()?;
         layer.file(&name, &bytes, 0o755)?;
@@ -55,6 +56,21 @@ impl Layer {
         layer.archive.append_dir_all(".", tree).with_context(|| format!("could not pack {}", tree.display()))?;
         layer.file(more.0, more.1, 0o644)?;
         layer.entry = entry.iter().map(|&word| word.to_owned()).collect();
+        Ok(layer)
+    }
+
+    /// A folder as the root, whose program runs as somebody and with variables of its own; `data` and `tmp` are anybody's.
+    pub fn of_server(tree: &Path, entry: &str, command: &str, user: &str, environment: &[(&str, &str)]) -> Result<Self> {
+        let mut layer = Self::empty()?;
+        layer.archive.append_dir_all(".", tree).with_context(|| format!("could not pack {}", tree.display()))?;
+        // A tree that is packed for everybody loses what is special about its folders.
+        for folder in ["data/", "tmp/"] {
+            layer.folder(folder, 0o1777)?;
+        }
+        layer.entry = vec![entry.to_owned()];
+        layer.command = vec![command.to_owned()];
+        layer.user = user.to_owned();
+        layer.environment.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
         Ok(layer)
     }
 
@@ -82,7 +98,7 @@ impl Layer {
         let config = json!({
             "architecture": architecture(),
             "os": "linux",
-            "config": {"Entrypoint": entry, "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+            "config": {"Entrypoint": entry, "Cmd": self.command, "User": self.user, "Env": self.environment},
             "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", digest(&layer)?)]},
         })
         .to_string();
@@ -94,6 +110,18 @@ impl Layer {
         append(&mut image, "manifest.json", manifest.as_bytes(), 0o644)?;
         write(out, image.into_inner().context("could not pack the image")?)
     }
+}
+
+/// # Errors
+/// It is no program, or one that needs libraries, which no container of it would have.
+pub fn must_be_static(binary: &Path, bytes: &[u8]) -> Result<()> {
+    ensure!(bytes.starts_with(b"\x7fELF"), "{}: not a program of Linux", binary.display());
+    ensure!(
+        !asks_for_loader(bytes),
+        "{}: linked to libraries, which the image would lack; build it with --target {ARCH}-unknown-linux-musl",
+        binary.display()
+    );
+    Ok(())
 }
 
 fn append(archive: &mut Builder<Vec<u8>>, path: &str, bytes: &[u8], mode: u32) -> Result<()> {

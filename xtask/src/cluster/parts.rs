@@ -69,7 +69,8 @@ impl Part {
             Self::Kubelet => &[("kubelet.yaml", "kubelet.yaml")],
             Self::Proxy => &[("proxy.yaml", "proxy.yaml")],
             Self::Coredns => &[("Corefile", "Corefile")],
-            Self::Etcd | Self::Apiserver | Self::ControllerManager | Self::Scheduler | Self::MetricsServer => &[],
+            Self::Apiserver => &[("audit.yaml", "audit.yaml")],
+            Self::Etcd | Self::ControllerManager | Self::Scheduler | Self::MetricsServer => &[],
         }
     }
 

@@ -1,6 +1,6 @@
 //! The server's own tests on the cluster: jobs whose replicas are pods.
 
-use std::env::{self, consts::ARCH};
+use std::env;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -8,26 +8,39 @@ use anyhow::{Context, Result, ensure};
 use super::image::Layer;
 use super::place::{HOST, Place};
 use super::up::load;
-use crate::tree::{cargo, programs};
+use crate::image;
+use crate::tree::cargo;
 
 /// The worker of those tests, as pods call it.
 pub const IMAGE: &str = "localhost/pod-worker:1";
+/// The server itself, for the test of its chart.
+const SERVER_IMAGE: &str = "localhost/asperathos:test";
 
 /// Makes the worker's image and gives it to the cluster.
 pub fn worker(place: &Place) -> Result<()> {
-    let target = format!("{ARCH}-unknown-linux-musl");
-    let built = cargo(&["build", "--quiet", "-p", "pod-worker", "--target", &target]).status().context("could not start cargo")?;
+    let built = image::build(&["--quiet", "-p", "pod-worker"]).status().context("could not start cargo")?;
     ensure!(built.success(), "the worker does not compile");
-    let binary = programs("debug").with_file_name(target).join("debug/pod-worker");
+    let binary = image::built("debug", "pod-worker");
     let folder = tempfile::tempdir()?;
     let image = folder.path().join("worker.tar");
     Layer::of_binary(&binary)?.write(&image, IMAGE, &[])?;
     load(place, &image)
 }
 
+/// Makes the server's image and gives it to the cluster.
+fn server(place: &Place) -> Result<()> {
+    let built = image::build(&["--quiet", "-p", "server"]).status().context("could not start cargo")?;
+    ensure!(built.success(), "the server does not compile without libraries");
+    let folder = tempfile::tempdir()?;
+    let image = folder.path().join("server.tar");
+    image::write("debug", &image, SERVER_IMAGE)?;
+    load(place, &image)
+}
+
 /// Runs the tests with the cluster in their environment. They print themselves.
 pub fn tests(place: &Place) -> Result<()> {
     worker(place)?;
+    server(place)?;
     let passed = command(place, &[])?.status().context("could not start cargo")?;
     ensure!(passed.success(), "tests of jobs on pods failed");
     Ok(())
@@ -42,6 +55,8 @@ pub fn command(place: &Place, more: &[&str]) -> Result<Command> {
         .env("ASPERATHOS_TEST_KUBECONFIG", place.kubeconfig("admin"))
         .env("ASPERATHOS_TEST_PODS_LISTEN", HOST)
         .env("ASPERATHOS_TEST_IMAGE", IMAGE)
+        .env("ASPERATHOS_TEST_SERVER_IMAGE", SERVER_IMAGE)
+        .env("ASPERATHOS_TEST_AUDIT", place.logs().join("audit.log"))
         .env("ASPERATHOS_TEST_CLUSTER", format!("{} cluster", env::current_exe()?.display()));
     Ok(tests)
 }

@@ -16,6 +16,9 @@ use super::{
     template::{self, MANAGER},
 };
 
+/// How the API server says that somebody may make none.
+const NO_PODS: &str = "cannot create resource";
+
 /// A cluster that does not answer refuses nothing: the job waits for it.
 ///
 /// # Errors
@@ -38,6 +41,11 @@ pub async fn rehearse(cluster: &Cluster, params: &KubejobsParams, job: &str) -> 
         }
     };
     let (of_job, of_pod) = tokio::join!(cluster.ask(jobs.patch(job, &as_job, &whole)), of_pod);
+    if let Err(trouble) = &of_pod
+        && trouble.words.contains(NO_PODS)
+    {
+        tracing::warn!("job {job} was played through without a pod, so what a pod is refused for shows later: {}", trouble.words);
+    }
     match (of_job.map(drop).map_err(|trouble| told_of_job(&trouble, params)), of_pod.map_err(|trouble| told_of_pod(&trouble, params))) {
         (Err(Some(error)), _) | (_, Err(Some(error))) => Err(vec![error]),
         _ => Ok(()),
@@ -71,7 +79,7 @@ fn told_of_job(trouble: &Trouble, params: &KubejobsParams) -> Option<FieldError>
 /// Which right the server has is told of the Job: without that to make pods this is no rehearsal, and nothing is told.
 fn told_of_pod(trouble: &Trouble, params: &KubejobsParams) -> Option<FieldError> {
     let said = &trouble.words;
-    let unasked = ["cannot create resource", "namespaces ", "is being terminated", "exceeded quota"];
+    let unasked = [NO_PODS, "namespaces ", "is being terminated", "exceeded quota"];
     if trouble.kind != Kind::Refused || unasked.iter().any(|words| said.contains(words)) || cannot_rehearse(said) {
         return None;
     }

@@ -156,6 +156,7 @@ fn silent(error: &watcher::Error) -> bool {
 async fn notices(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
     let config = watcher::Config::default().fields("involvedObject.kind=Job,reason=FailedCreate");
     let mut ways = cluster.ways();
+    let mut first = true;
     loop {
         ways.mark_unchanged();
         // The API server has nothing to say about events of which there are none: that watch may be silent.
@@ -173,7 +174,10 @@ async fn notices(cluster: Cluster, namespace: String, known: Arc<Namespace>) {
                 Some(Ok(Event::Apply(notice) | Event::InitApply(notice))) => known.notice(&notice),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    tracing::debug!("the events of namespace {namespace} cannot be seen: {}", words(&error));
+                    // Once: it goes on without them, and a job whose pods cannot be made does not say why.
+                    if std::mem::take(&mut first) {
+                        tracing::warn!("the events of namespace {namespace} cannot be seen: {}", words(&error));
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
                 None => break,

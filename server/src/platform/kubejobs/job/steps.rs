@@ -195,6 +195,7 @@ impl Task {
             for pod in left {
                 match asks.delete(&pod, 1).await {
                     Ok(pod) => pod.into_iter().for_each(|pod| self.see(pod)),
+                    Err(trouble) if trouble.kind == Kind::Refused => tracing::warn!("pod {} is waited for: {}", pod.name, trouble.words),
                     Err(trouble) => tracing::debug!("pod {}: {}", pod.name, trouble.words),
                 }
             }
