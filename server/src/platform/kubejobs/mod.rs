@@ -54,7 +54,6 @@ pub use self::clusters::{Clusters, Entry, OWN};
 pub use self::settings::ClusterSettings;
 use self::{
     door::JobDoor,
-    events::Events,
     job::{Board, Command, Home, Parts, Task},
     params::KubejobsParams,
     site::{Site, Sites},
