@@ -9,7 +9,7 @@ use std::{
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, Error, api::ListParams};
 use secrecy::ExposeSecret as _;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{token, way::Way};
@@ -18,6 +18,9 @@ use crate::{clock::now_ms, lock::lock};
 /// A question that is not answered within this is asked again.
 pub const ANSWER: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(2);
+/// So many questions are under way at one time; others wait for their turn, which is no time of their own. A thousand
+/// jobs that all ask at once would each open a connection, get no answer in time, and ask again, for ever.
+const ABREAST: usize = 32;
 /// A watch is told something about once a minute, if only that nothing happened. One that is silent for longer is cut.
 pub const SILENCE: Duration = Duration::from_secs(90);
 /// A cluster from which nothing was heard for so long is asked whether it is there.
@@ -45,6 +48,7 @@ struct Inner {
     /// The cluster was taken off the list.
     removed: CancellationToken,
     pulse: Mutex<Pulse>,
+    turns: Semaphore,
 }
 
 /// Made when they are needed.
@@ -119,7 +123,8 @@ impl Cluster {
         let now = Instant::now();
         let pulse = Mutex::new(Pulse { heard: now, ever: false, asked: now, away: None, version: None, reread: None, token_ends: None });
         let (way, clients) = (Mutex::new(way), tokio::sync::Mutex::new(clients));
-        Self(Arc::new(Inner { way, clients, ways: watch::Sender::new(0), removed: CancellationToken::new(), pulse }))
+        let turns = Semaphore::new(ABREAST);
+        Self(Arc::new(Inner { way, clients, ways: watch::Sender::new(0), removed: CancellationToken::new(), pulse, turns }))
     }
 
     pub fn way(&self) -> Way {
@@ -219,7 +224,10 @@ impl Cluster {
     /// # Errors
     /// In words.
     pub async fn ask<T>(&self, question: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
+        // It is never closed.
+        let turn = self.0.turns.acquire().await;
         let answer = ask(question).await;
+        drop(turn);
         let stranger = self.note(answer.as_ref().err());
         if stranger && let way @ Way::Started(_) = self.way() {
             // Whoever renews the credentials of a server's own cluster writes them into its file.
