@@ -20,6 +20,7 @@ mod simulator;
 mod store;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -28,7 +29,7 @@ use clap::{Args, ValueEnum};
 use crate::build::{RELEASE_STEPS, release};
 use crate::setup::{Need, set_up};
 use crate::steps::Steps;
-use crate::tree::{cargo, root};
+use crate::tree::{cargo, programs, root};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Name {
@@ -81,6 +82,9 @@ pub struct How {
     /// Of `kubernetes`: this share of its jobs
     #[arg(long, default_value_t = 1.0)]
     share: f64,
+    /// Of `kubernetes` and `drills`: this server, as it is, in place of the release build
+    #[arg(long)]
+    server: Option<PathBuf>,
     /// Of `drills`: how many
     #[arg(long, default_value_t = 50)]
     rounds: usize,
@@ -95,17 +99,20 @@ pub fn bench(name: Name, how: &How) -> Result<()> {
     if matches!(name, Name::Kubernetes | Name::Drills) {
         // No page is looked at there; what is built is what `release` builds.
         set_up(&mut steps, Need::Cluster)?;
-        steps.must("server", &mut cargo(&["build", "--release", "-p", "server", "-p", "mandelbrot"]))?;
+        if how.server.is_none() {
+            steps.must("server", &mut cargo(&["build", "--release", "-p", "server", "-p", "mandelbrot"]))?;
+        }
     } else {
         let need = if matches!(name, Name::Queue | Name::Crash | Name::Pixel) { Need::Test } else { Need::Demo };
         set_up(&mut steps, need)?;
         release(&mut steps)?;
     }
+    let server = how.server.clone().unwrap_or_else(|| programs("release").join("asperathos"));
     let (file, report) = match name {
         // They write their own pages.
         Name::Control => return control::measure(),
-        Name::Drills => return drills::measure(how.rounds, how.seed),
-        Name::Kubernetes => return kubernetes::measure(&how.only, how.share),
+        Name::Drills => return drills::measure(how.rounds, how.seed, &server),
+        Name::Kubernetes => return kubernetes::measure(&how.only, how.share, &server),
         Name::Page => ("page", steps.own("measuring", || Ok((page::measure()?, String::new())))?),
         Name::Idle => ("idle", steps.own("measuring", || Ok((idle::measure(repeat)?, String::new())))?),
         Name::Live => ("live", steps.own("measuring", || Ok((live::measure()?, String::new())))?),

@@ -29,6 +29,7 @@ pub struct Server {
     pub port: u16,
     pub data: PathBuf,
     log: PathBuf,
+    program: PathBuf,
     /// Further arguments of `serve`.
     more: Vec<String>,
 }
@@ -52,15 +53,15 @@ pub fn free_port() -> Result<u16> {
 impl Server {
     /// Starts the release build and waits until it answers.
     pub fn start(port: u16, data: &Path) -> Result<Self> {
-        Self::start_with(port, data, Vec::new())
+        Self::start_with(port, data, programs("release").join("asperathos"), Vec::new())
     }
 
-    /// The same with more arguments.
-    pub fn start_with(port: u16, data: &Path, more: Vec<String>) -> Result<Self> {
+    /// The same with another program and more arguments.
+    pub fn start_with(port: u16, data: &Path, program: PathBuf, more: Vec<String>) -> Result<Self> {
         fs::create_dir_all(data).with_context(|| format!("could not make {}", data.display()))?;
         let log = data.join("server.log");
-        let child = spawn(port, data, &log, &more)?;
-        let mut server = Self { child, begun: Instant::now(), port, data: data.to_owned(), log, more };
+        let child = spawn(&program, port, data, &log, &more)?;
+        let mut server = Self { child, begun: Instant::now(), port, data: data.to_owned(), log, program, more };
         server.wait_until_healthy()?;
         Ok(server)
     }
@@ -74,7 +75,7 @@ impl Server {
 
     /// Starts it again where it was, and waits until it answers.
     pub fn launch(&mut self) -> Result<()> {
-        self.child = spawn(self.port, &self.data, &self.log, &self.more)?;
+        self.child = spawn(&self.program, self.port, &self.data, &self.log, &self.more)?;
         self.begun = Instant::now();
         self.wait_until_healthy()
     }
@@ -189,25 +190,25 @@ impl Server {
     }
 }
 
-/// The release build of the server; what it says goes to `log`.
-fn spawn(port: u16, data: &Path, log: &Path, more: &[String]) -> Result<Child> {
-    let folder = programs("release");
+/// A build of the server; what it says goes to `log`.
+fn spawn(program: &Path, port: u16, data: &Path, log: &Path, more: &[String]) -> Result<Child> {
+    let folder = program.parent().context("a program lies in a folder")?;
     let said = File::options().create(true).append(true).open(log)?;
-    command(folder.join("asperathos"))
+    command(program)
         .args(["serve", "--on-exit", "suspend", "--listen", &format!("127.0.0.1:{port}")])
         .arg("--data")
         .arg(data)
         .arg("--site")
         .arg(site())
         .args(more)
-        .env("PATH", path_with(&folder))
+        .env("PATH", path_with(folder))
         .stdin(Stdio::null())
         .stdout(said.try_clone()?)
         .stderr(said)
         // A group of its own: Ctrl-C reaches us, and the server hears of it once, from us.
         .process_group(0)
         .spawn()
-        .context("could not start target/release/asperathos")
+        .with_context(|| format!("could not start {}", program.display()))
 }
 
 /// Whatever goes wrong here, no server is left behind.

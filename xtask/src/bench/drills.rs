@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::kubernetes::api::now_ms;
-use super::kubernetes::{Site, jobs::Random, jobs::done, load};
+use super::kubernetes::{Site, build, jobs::Random, jobs::done, load};
 use super::{date, machine};
 use crate::cluster::{Ground, Part};
 use crate::tree::root;
@@ -24,15 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(400);
 const GOING: Duration = Duration::from_secs(180);
 const KEPT: &str = "target/bench/drills.jsonl";
 
-pub fn measure(rounds: usize, seed: u64) -> Result<()> {
+pub fn measure(rounds: usize, seed: u64, program: &Path) -> Result<()> {
     let ground = Ground::find()?;
     let kept = root().join(KEPT);
     fs::create_dir_all(kept.parent().context("a file has a folder")?)?;
     let mut file = File::options().create(true).append(true).open(&kept)?;
-    let mut site = Site::new(&ground, "bench-drills")?;
+    let mut site = Site::new(&ground, "bench-drills", program)?;
     let mut random = Random(seed);
     for number in 0..rounds {
-        let round = round(&mut site, &ground, &mut random).with_context(|| format!("round {number} of seed {seed}"))?;
+        let round = round(&mut site, &ground, &mut random, program).with_context(|| format!("round {number} of seed {seed}"))?;
         eprintln!("{number}: {round}");
         writeln!(file, "{round}")?;
     }
@@ -41,7 +42,7 @@ pub fn measure(rounds: usize, seed: u64) -> Result<()> {
 }
 
 /// One job, one kill, one start.
-fn round(site: &mut Site, ground: &Ground, random: &mut Random) -> Result<Value> {
+fn round(site: &mut Site, ground: &Ground, random: &mut Random, program: &Path) -> Result<Value> {
     let mut pick = |below: f64| random.next() * below;
     let part = pick(4.0) as usize;
     let (killed_after, away) = (1.0 + pick(14.0), 1.0 + pick(19.0));
@@ -104,6 +105,7 @@ fn round(site: &mut Site, ground: &Ground, random: &mut Random) -> Result<Value>
     let between = site.moves(&id)?.iter().filter(|(at, ..)| begun < *at && *at < started).count();
     Ok(json!({
         "part": PARTS[part],
+        "build": build(program),
         "killed_after_s": killed_after,
         "away_s": away,
         "items": items.len(),
@@ -177,6 +179,12 @@ fn write(lines: &str) -> Result<()> {
         ));
     }
     let loads: Vec<f64> = rounds.iter().filter_map(|round| round["load"].as_str()?.parse().ok()).collect();
+    let builds: Vec<String> = ["release build", "debug build"]
+        .into_iter()
+        .map(|build| (build, rounds.iter().filter(|round| round["build"] == build).count()))
+        .filter(|(_, count)| 0 < *count)
+        .map(|(build, count)| format!("{count} rounds with a {build} of the server"))
+        .collect();
     let most = loads.iter().copied().fold(0.0, f64::max);
     let page = format!(
         "# Drills on Kubernetes\n\n\
@@ -186,10 +194,11 @@ fn write(lines: &str) -> Result<()> {
          *Requeued* are items that went back after they had been taken, *done twice* those that workers wrote down twice: a pod that dies gives its item back.\n\
          *Blind* is the time between the marks that say so, which are made where it lasts for more than 2 s; *decided between kill and start* counts moves of a loop \
          before a silent outage was noticed too.\n\n{table}\n\
-         Load of the last minute at the ends of rounds: median {:.1}, most {most:.1}.\n\n\
+         {}; load of the last minute at the ends of rounds: median {:.1}, most {most:.1}.\n\n\
          - Date: {}\n- Machine: {}\n- Again: `cargo xtask bench drills --rounds 50`; rounds are added to those of before in `{KEPT}`\n",
         PATIENCE.as_secs(),
         GOING.as_secs(),
+        builds.join(", "),
         super::median(loads.clone()),
         date()?,
         machine()?

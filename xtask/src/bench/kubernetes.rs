@@ -9,6 +9,7 @@ mod requests;
 mod scale_in;
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -55,23 +56,29 @@ impl Part {
 }
 
 /// Measures these parts, or all, and writes the page of all that were measured so far.
-pub fn measure(only: &[Part], share: f64) -> Result<()> {
+pub fn measure(only: &[Part], share: f64, program: &Path) -> Result<()> {
     let ground = Ground::find()?;
     let kept = root().join("target/bench/kubernetes");
     fs::create_dir_all(&kept)?;
     for part in Part::value_variants().iter().filter(|part| only.is_empty() || only.contains(part)) {
         let before = load()?;
         let measured = match part {
-            Part::Jobs => jobs::measure(&Site::new(&ground, "bench-jobs")?, share),
-            Part::Latency => latency::measure(&Site::new(&ground, "bench-latency")?),
-            Part::ScaleIn => scale_in::measure(&Site::new(&ground, "bench-scale-in")?),
-            Part::Requests => requests::measure(&ground),
-            Part::Thousand => requests::thousand(&mut Site::new(&ground, "bench-thousand")?),
+            Part::Jobs => jobs::measure(&Site::new(&ground, "bench-jobs", program)?, share),
+            Part::Latency => latency::measure(&Site::new(&ground, "bench-latency", program)?),
+            Part::ScaleIn => scale_in::measure(&Site::new(&ground, "bench-scale-in", program)?),
+            Part::Requests => requests::measure(&ground, program),
+            Part::Thousand => requests::thousand(&mut Site::new(&ground, "bench-thousand", program)?),
             Part::Cpu => cpu::measure(&ground),
         };
         let text = measured.with_context(|| format!("{part:?}"))?;
-        let text =
-            format!("## {}\n\n{}\n\nMeasured on {}, load {before} before and {} after.\n", part.title(), text.trim(), date()?, load()?);
+        let text = format!(
+            "## {}\n\n{}\n\nMeasured on {}, {}, load {before} before and {} after.\n",
+            part.title(),
+            text.trim(),
+            date()?,
+            build(program),
+            load()?
+        );
         println!("{text}");
         fs::write(kept.join(format!("{}.md", part.name())), text)?;
     }
@@ -79,7 +86,7 @@ pub fn measure(only: &[Part], share: f64) -> Result<()> {
         Part::value_variants().iter().filter_map(|part| fs::read_to_string(kept.join(format!("{}.md", part.name()))).ok()).collect();
     let page = format!(
         "# Jobs on Kubernetes\n\n\
-         The release server on the cluster of `cargo xtask cluster up`: one node, all its parts on the same machine, real containers.\n\
+         The server on the cluster of `cargo xtask cluster up`: one node, all its parts on the same machine, real containers.\n\
          The load is that of the last minute, over all cores; workers sleep and need next to no CPU.\n\n\
          {}\n- Machine: {}\n- Again: `cargo xtask bench kubernetes`; one part: `--only jobs`; a tenth of the jobs: `--share 0.1`\n",
         texts.join("\n"),
@@ -88,6 +95,11 @@ pub fn measure(only: &[Part], share: f64) -> Result<()> {
     fs::write(root().join("docs/benchmarks/kubernetes.md"), page)?;
     eprintln!("written to docs/benchmarks/kubernetes.md");
     Ok(())
+}
+
+/// Which build it is, by the folder where cargo puts it.
+pub fn build(program: &Path) -> &'static str {
+    if program.parent().is_some_and(|folder| folder.ends_with("release")) { "release build" } else { "debug build" }
 }
 
 /// Of the last minute.
@@ -107,12 +119,17 @@ pub struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    pub fn new(ground: &'a Ground, namespace: &'static str) -> Result<Self> {
-        Self::with(ground, namespace, |_| Ok(ground.kubeconfig().display().to_string()))
+    pub fn new(ground: &'a Ground, namespace: &'static str, program: &Path) -> Result<Self> {
+        Self::with(ground, namespace, program, |_| Ok(ground.kubeconfig().display().to_string()))
     }
 
     /// With the kubeconfig that the closure makes, once the namespace is there.
-    pub fn with(ground: &'a Ground, namespace: &'static str, kubeconfig: impl FnOnce(&Api) -> Result<String>) -> Result<Self> {
+    pub fn with(
+        ground: &'a Ground,
+        namespace: &'static str,
+        program: &Path,
+        kubeconfig: impl FnOnce(&Api) -> Result<String>,
+    ) -> Result<Self> {
         let api = Api::open(ground.kubectl())?;
         kubectl(ground, &["delete", "namespace", namespace, "--ignore-not-found"])?;
         let labels = json!({ "pod-security.kubernetes.io/enforce": "restricted" });
@@ -121,7 +138,7 @@ impl<'a> Site<'a> {
         let (listen, _) = ground.worker();
         let more = ["--kubeconfig", &kubeconfig(&api)?, "--namespace", namespace, "--pods-listen", listen].map(str::to_owned);
         let seen = api.watch(namespace);
-        let server = Server::start_with(free_port()?, data.path(), more.into())?;
+        let server = Server::start_with(free_port()?, data.path(), program.to_owned(), more.into())?;
         Ok(Self { ground, api, seen, server, namespace, _data: data })
     }
 

@@ -39,7 +39,9 @@ pub fn obstacle() -> Option<String> {
     if let Some((name, _)) = CAPABILITIES.iter().find(|(_, bit)| held & (1 << bit) == 0) {
         return Some(format!("{rule} root has not {name} (a container without privileges?)"));
     }
-    let probe = Path::new(CGROUPS).join(if unified() { "asperathos-probe" } else { "cpu/asperathos-probe" });
+    // Two commands at once do not meet there.
+    let name = format!("asperathos-probe-{}", std::process::id());
+    let probe = Path::new(CGROUPS).join(if unified() { "" } else { "cpu" }).join(name);
     if let Err(error) = fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)) {
         return Some(format!("{rule} no control group can be made below {CGROUPS} ({error})"));
     }

@@ -1,5 +1,6 @@
 //! How much the server asks of the cluster: requests in steady state, counted by the API server; and a thousand Jobs.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ const MANY: usize = 1000;
 const DELETED: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(600);
 
-pub fn measure(ground: &Ground) -> Result<String> {
-    let site = counted(ground)?;
+pub fn measure(ground: &Ground, program: &Path) -> Result<String> {
+    let site = counted(ground, program)?;
     let mut table =
         "| Jobs, each with a pod | seconds | requests | a job and tick | limit |\n| ---: | ---: | ---: | ---: | ---: |\n".to_owned();
     let mut jobs = 0;
@@ -51,8 +52,8 @@ pub fn measure(ground: &Ground) -> Result<String> {
 }
 
 /// A site whose server's requests are counted.
-fn counted(ground: &Ground) -> Result<Site<'_>> {
-    Site::with(ground, NAMESPACE, |api| {
+fn counted<'a>(ground: &'a Ground, program: &Path) -> Result<Site<'a>> {
+    Site::with(ground, NAMESPACE, program, |api| {
         for cluster_wide in [
             format!("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{NAMESPACE}"),
             format!("/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/{NAMESPACE}"),

@@ -45,7 +45,8 @@ pub fn measure(site: &Site) -> Result<String> {
     Ok(format!(
         "{JOBS} jobs side by side, each with a script that wants another random number of 1 to {MOST} replicas each {STEP_S} s.\n\
          *Chosen* are the pods of replicas that the server shows as draining, looked at five times a second; *went* are pods that a watch \
-         saw leave before the job was stopped.\n\n{table}"
+         saw leave before the job was stopped.\n\
+         Items take 0.2 to 1 s. A killed pod too gets no more items once it is chosen, and most items end before TERM reaches it.\n\n{table}"
     ))
 }
 
