@@ -236,7 +236,7 @@ fn page(courses: &[Course]) -> String {
          1 at the start; each fifth job 150 items of 2 s and up to 10.\n\
          The deadline is work ÷ (half of the most replicas) + the longest item + 4 s, counted from when the Job is there. Laws have their defaults.\n\
          *Live* is the time that containers run, whether or not they are on their way out; *items twice* by what the workers wrote down.\n\
-         The original's rows were measured with the same items, bounds and deadlines, in other hours of a machine of this kind.\n\n{table}"
+         The original's rows were measured with items, bounds and deadlines of the same kind, in other hours of such a machine.\n\n{table}"
     )
 }
 
