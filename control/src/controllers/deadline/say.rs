@@ -14,21 +14,27 @@ pub fn nothing_left(seen: &Observation) -> String {
 }
 
 pub fn given_up(forecast: &Forecast, deadline_ms: u64) -> String {
-    format!("The deadline cannot be met any more, {}, and the job is to stop then.", earliest(forecast, deadline_ms))
+    let late = late_by(forecast, deadline_ms);
+    format!("The deadline cannot be met any more, the earliest finish is {late} after it, and the job is to stop then.")
 }
 
-fn earliest(forecast: &Forecast, deadline_ms: u64) -> String {
-    let late_ms = forecast.earliest_ms.unwrap_or(forecast.p50_ms).saturating_sub(deadline_ms);
-    format!("the earliest finish is {} after it", span(late_ms as f64))
+/// How long after the deadline the earliest finish is.
+fn late_by(forecast: &Forecast, deadline_ms: u64) -> String {
+    span(forecast.earliest_ms.unwrap_or(forecast.p50_ms).saturating_sub(deadline_ms) as f64)
 }
+
+/// Before so many items are known what is said of them is mostly belief.
+const KNOWN_ITEMS: f64 = 3.0;
 
 /// One sentence of why.
 pub fn why(look: &Look, seen: &Observation, deadline_ms: u64, known: f64) -> String {
     let (forecast, chosen, now) = (&look.forecast, look.chosen, seen.allocated());
-    let items = if known > 0.0 { "take" } else { "are believed to take" };
+    let sure = known >= KNOWN_ITEMS;
+    let items = if sure { "take" } else { "are believed to take" };
     let mean = span(look.mean_service_ms);
     if forecast.earliest_ms.is_some() {
-        return format!("Too late: items {items} {mean}, and {}.", earliest(forecast, deadline_ms));
+        let late = late_by(forecast, deadline_ms);
+        return format!("Too late: items {items} {mean}, and the earliest finish is {late} after the deadline.");
     }
     let p = words::percent(forecast.p_meet);
     let apart = (deadline_ms as f64 - forecast.p50_ms as f64).abs();
@@ -40,7 +46,7 @@ pub fn why(look: &Look, seen: &Observation, deadline_ms: u64, known: f64) -> Str
         std::cmp::Ordering::Equal => "hold".to_owned(),
     };
     let left = seen.items.left();
-    let rest = match (left, known > 0.0) {
+    let rest = match (left, sure) {
         (1, true) => format!("is left and takes {mean}"),
         (1, false) => format!("is left and is believed to take {mean}"),
         _ => format!("are left and {items} {mean} each"),

@@ -35,6 +35,8 @@ pub struct Summary {
     pub announced: usize,
     /// … before a tenth of it was over.
     pub announced_early: usize,
+    /// … and met it then: a false alarm.
+    pub announced_and_met: usize,
     pub step_mean_us: f64,
     pub step_worst_us: f64,
 }
@@ -71,6 +73,7 @@ impl Summary {
             forecasts: SHARES.map(|share| forecasts(outcomes, share)),
             announced: results().filter(|result| result.announced_ms.is_some()).count(),
             announced_early: results().filter(early).count(),
+            announced_and_met: results().filter(|result| result.announced_ms.is_some() && result.met).count(),
             step_mean_us: outcomes.iter().map(|outcome| outcome.step_mean_us * outcome.result.ticks as f64).sum::<f64>()
                 / ticks.max(1) as f64,
             step_worst_us: outcomes.iter().map(|outcome| outcome.step_worst_us).fold(0.0, f64::max),
