@@ -16,6 +16,9 @@ use crate::victims;
 /// A move that nobody answered for so long is given up, so that a lost answer holds no loop for ever.
 const ANSWER_WITHIN_MS: u64 = 60_000;
 
+/// Of the time since the job's start so much may be lost in a crash, with a law that says how much it may be at least.
+const SHARE_FORGOTTEN: f64 = 0.02;
+
 /// What a loop is told. Times are milliseconds since the job's start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -199,7 +202,12 @@ impl ControlLoop {
             return;
         }
         let place = effects.iter().position(|effect| matches!(effect, Effect::Move { .. }));
-        let fresh = at_ms.saturating_sub(self.remembered_ms) < self.law.remember_every_ms();
+        // A law that may lose some of what it learnt may lose more of the more it learnt.
+        let every_ms = match self.law.remember_every_ms() {
+            0 => 0,
+            every_ms => every_ms.max((SHARE_FORGOTTEN * at_ms as f64) as u64),
+        };
+        let fresh = at_ms.saturating_sub(self.remembered_ms) < every_ms;
         if place.is_none() && fresh {
             return;
         }

@@ -31,7 +31,8 @@ pub trait Controller: Plugin {
     /// The guards are part of every law's params.
     fn guards(params: &Self::Params) -> &GuardParams;
 
-    /// How much of what it learnt may be lost in a crash. Zero: nothing, it is stored at every change.
+    /// How much of what it learnt may be lost in a crash; later in a job, a fiftieth of its time. Zero: nothing, it is
+    /// stored at every change.
     const REMEMBER_EVERY_MS: u64 = 0;
 }
 

@@ -163,7 +163,7 @@ impl<'a> Rest<'a> {
         let mut finish =
             Finish { bulk_ms: bulk, tail_ms: tail, level_sd_ms: self.belief.doubt * (bulk + tail), item_sd_ms: item_sd, active };
         if self.even {
-            let whole = self.in_waves(active, bulk, mean);
+            let whole = self.in_waves(r, bulk, mean);
             let waves = self.waiting / active + 1.0;
             let rising = libm::log(self.belief.last_ms / typical);
             let spread = (self.belief.sd * self.belief.sd * waves + rising * rising).sqrt();
@@ -256,12 +256,12 @@ impl<'a> Rest<'a> {
 
     /// Items of equal length on replicas that become free at known times: list scheduling. The last item is begun at
     /// the first moment by which as many could be begun as there are.
-    fn in_waves(&self, active: f64, bulk: f64, mean: f64) -> f64 {
-        let come = active - self.free_in.len() as f64;
+    fn in_waves(&self, r: f64, bulk: f64, mean: f64) -> f64 {
+        let come = r - self.free_in.len() as f64;
         let begun = |by: f64| -> f64 {
             let each = |free: f64| if free <= by { libm::floor((by - free) / mean) + 1.0 } else { 0.0 };
             // A drain takes those first that would be free first.
-            self.free_in.iter().skip(self.free_in.len().saturating_sub(active as usize)).map(|free| each(*free)).sum::<f64>()
+            self.free_in.iter().skip(self.free_in.len().saturating_sub(r as usize)).map(|free| each(*free)).sum::<f64>()
                 + come.max(0.0) * each(self.startup_ms)
         };
         let (mut low, mut high) = ((bulk - mean).max(0.0), bulk + mean);

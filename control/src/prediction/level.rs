@@ -131,6 +131,8 @@ pub struct Outlook {
     pub last: f64,
     /// How many items the knowledge is worth.
     pub worth: f64,
+    /// Probability of the model that is the same over all items.
+    pub steady: f64,
 }
 
 /// What is believed of the level before the first item is done.
@@ -272,7 +274,7 @@ impl Levels {
             worth += weight * sums.weight;
         }
         let variance = (square - level * level).max(0.0);
-        Outlook { level, doubt: variance.sqrt(), bend: bend.sqrt(), last, worth }
+        Outlook { level, doubt: variance.sqrt(), bend: bend.sqrt(), last, worth, steady: weights[0] }
     }
 
     fn weights(&self) -> [f64; MODELS.len()] {

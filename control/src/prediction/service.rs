@@ -57,14 +57,10 @@ const LEARNT_AT_ONCE: usize = 32;
 /// A change of the level is told from the first items' noise after so many.
 const CHANGE_ITEMS: f64 = 30.0;
 
-/// So many items speak against a user's word: before, a deadline that the word says can be met is not given up.
+/// So many items speak against a user's word, and this share of all, for the first ones may be none like the rest: before,
+/// a deadline that the word says can be met is not given up.
 const WORD_ITEMS: f64 = 8.0;
-
-/// A list that falls may fall by a factor of four, as a logarithm: no trend is believed beyond that either.
-const FALLS_BY: f64 = 1.386;
-
-/// And nothing is hoped to be shorter than this, about a seventh.
-const FURTHEST: f64 = 2.0;
+const WORD_SHARE: f64 = 0.2;
 
 /// What is remembered of service times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -104,6 +100,8 @@ pub struct Belief {
     /// By this factor the items to come may be shorter than believed, for all that anybody can know: at most 1. Who
     /// gives a deadline up must not overlook it.
     pub relief: f64,
+    /// Probability that the level is that of all items, neither changed of late nor on its way.
+    pub steady: f64,
 }
 
 impl Belief {
@@ -172,7 +170,7 @@ impl Service {
         let ratio = (self.ratios + PRIOR_RATIOS * mean) / (self.ratio_weight + PRIOR_RATIOS);
         let prior = Prior::of(&seen.hints, guess_ms, ratio);
         let own = (sd / prior.doubt) * (sd / prior.doubt);
-        let mut relief = 1.0;
+        let (mut relief, mut steady) = (1.0, 1.0);
         let (level, last, doubt, worth) = if self.levels.count() > 0.0 {
             let next = self.levels.next(sd, seen.items.total as f64);
             let shift = self.unfinished(seen, next.level, sd, next.worth);
@@ -183,23 +181,27 @@ impl Service {
             let unfinished = Unfinished { shift, doubt: (unseen * unseen + of_mean).sqrt() };
             let learnt = self.levels.ahead(seen.items.waiting.max(1) as f64, sd, &prior, unfinished);
             relief = self.relief(seen, &prior, learnt.level - shift);
+            steady = learnt.steady;
             (learnt.level, learnt.last, (learnt.doubt * learnt.doubt + learnt.bend * learnt.bend).sqrt(), learnt.worth + own)
         } else {
             let spread = prior.spread();
             let shift = self.unfinished(seen, prior.level, sd, (sd / spread) * (sd / spread));
             (prior.level + shift, prior.level + shift, spread, own)
         };
-        Belief { typical_ms: libm::exp(level), last_ms: libm::exp(last), doubt: doubt.min(1.5), sd, ratio, worth, relief }
+        Belief { typical_ms: libm::exp(level), last_ms: libm::exp(last), doubt: doubt.min(1.5), sd, ratio, worth, relief, steady }
     }
 
-    /// How much shorter than at a `level` the items to come may be, as a factor. What has changed of late may change back, a
-    /// list that falls may fall much further, and the user's word stands until some items speak against it.
+    /// How much shorter than at a `level` the items to come may be, as a factor. What has changed of late may change back,
+    /// nobody knows how far a list that falls goes on to fall, and the user's word stands until some items speak against it.
     fn relief(&self, seen: &Observation, prior: &Prior, level: f64) -> f64 {
+        if self.levels.falls() {
+            return 0.0;
+        }
         let known = self.levels.count();
         let back = if known >= CHANGE_ITEMS { self.levels.whole() - level } else { 0.0 };
-        let falls = if self.levels.falls() { -FALLS_BY } else { 0.0 };
-        let word = if known < WORD_ITEMS && !seen.hints.is_empty() { prior.level - level } else { 0.0 };
-        libm::exp(back.min(falls).min(word).clamp(-FURTHEST, 0.0))
+        let enough = WORD_ITEMS.max(WORD_SHARE * seen.items.total as f64);
+        let word = if known < enough && !seen.hints.is_empty() { prior.level - level } else { 0.0 };
+        libm::exp(back.min(word).min(0.0))
     }
 
     /// How much higher the level must be, as items in flight are not done yet: three steps of expectation and

@@ -7,6 +7,9 @@ use crate::observation::{Observation, ReplicaState};
 /// Before one was seen.
 const GUESS_MS: f64 = 1000.0;
 
+/// What has taken so long may take so many times as long.
+const LONGER: f64 = 1.25;
+
 /// Start-ups fade with this many, for a platform may be slower at noon.
 const HORIZON: f64 = 30.0;
 
@@ -44,10 +47,17 @@ impl Startup {
         if self.seen > 0.0 { 0.0 } else { self.expected_ms(seen) - oldest_ms(seen).unwrap_or(0) as f64 }
     }
 
-    /// What a start-up takes, ms; longer than any that is still under way.
+    /// What a start-up takes, ms. The first to be ready are the fast ones, so those that still start count too, each as
+    /// the mean or as somewhat longer than it has taken so far. Before one was seen, longer than any so far.
     pub fn expected_ms(&self, seen: &Observation) -> f64 {
-        let known = if self.seen > 0.0 { self.mean_ms } else { GUESS_MS };
-        known.max(oldest_ms(seen).map_or(0.0, |age| 1.25 * age as f64))
+        if self.seen <= 0.0 {
+            return oldest_ms(seen).map_or(GUESS_MS, |age| GUESS_MS.max(LONGER * age as f64));
+        }
+        let starting = seen.replicas.iter().filter(|replica| replica.state == ReplicaState::Starting);
+        let (count, sum) = starting.fold((self.seen, self.seen * self.mean_ms), |(count, sum), replica| {
+            (count + 1.0, sum + self.mean_ms.max(LONGER * replica.age_ms as f64))
+        });
+        sum / count
     }
 }
 

@@ -1,6 +1,7 @@
 //! `deadline`: predicts the finish and holds the least allocation that meets the deadline with the wanted
 //! confidence. Learns service times from what is done and what is in flight; needs no tuning per job.
 
+mod band;
 mod look;
 mod need;
 pub mod quote;
@@ -16,13 +17,16 @@ use super::Controller;
 use crate::decision::{Term, Wish};
 use crate::forecast::Forecast;
 use crate::guard::GuardParams;
-use crate::observation::Observation;
+use crate::observation::{Observation, ReplicaState};
 use crate::plugin::Plugin;
 use crate::prediction::finish::Rest;
 use crate::prediction::service::Service;
 use crate::prediction::startup::Startup;
 
 pub struct Deadline;
+
+/// A deadline is given up when it looks lost for this share of its time.
+const PROOF: f64 = 0.02;
 
 /// What becomes of a job that cannot meet its deadline any more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +98,8 @@ struct Course {
     ample_since_ms: Option<u64>,
     /// The deadline was given up.
     late: bool,
+    /// Since when all looks said that it is lost.
+    doomed_since_ms: Option<u64>,
     look: Option<Look>,
 }
 
@@ -131,7 +137,7 @@ impl Controller for Deadline {
         let needs = Needs::new(params, seen, deadline_ms, &rest, startup_ms, known, spent);
 
         let now = seen.allocated();
-        let late = needs.too_late(course.late);
+        let late = course.is_late(&needs, seen.at_ms, deadline_ms);
         let chosen = choose(params, course, seen, &needs, late);
         let newly_late = late && !course.late;
         course.late = late;
@@ -148,6 +154,19 @@ impl Controller for Deadline {
 
     fn guards(params: &Params) -> &GuardParams {
         &params.guards
+    }
+}
+
+impl Course {
+    /// Whether the deadline is given up: all looks for a while said so. One that a few more items contradict is not worth
+    /// a warning.
+    fn is_late(&mut self, needs: &Needs<'_>, at_ms: u64, deadline_ms: u64) -> bool {
+        if !needs.too_late(self.late) {
+            self.doomed_since_ms = None;
+            return false;
+        }
+        let since_ms = *self.doomed_since_ms.get_or_insert(at_ms);
+        self.late || at_ms >= deadline_ms || (at_ms - since_ms.min(at_ms)) as f64 >= PROOF * deadline_ms as f64
     }
 }
 
@@ -175,6 +194,11 @@ fn guess_ms(seen: &Observation, deadline_ms: u64) -> f64 {
 fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Needs<'_>, late: bool) -> u32 {
     let now = seen.allocated();
     let most = seen.most();
+    // Nothing waits: nobody new is needed, and whoever is free can go.
+    if needs.nothing_waits() {
+        course.ample_since_ms = None;
+        return now.min(held_by_staying(seen).max(seen.bounds.min));
+    }
     if late {
         course.ample_since_ms = None;
         return match params.when_late {
@@ -186,10 +210,6 @@ fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Need
     if least > now {
         course.ample_since_ms = None;
         return if needs.over_budget(course.replica_ms) && params.prefer == Prefer::Budget { now } else { least };
-    }
-    // Nothing waits: nobody new is needed, and whoever is free can go.
-    if seen.items.waiting == 0 {
-        return now.min(u32::try_from(seen.items.processing).unwrap_or(u32::MAX).max(seen.bounds.min));
     }
     let ample = needs.least(params.hysteresis);
     if ample >= now || !needs.pays_to_shrink() {
@@ -210,9 +230,15 @@ fn choose(params: &Params, course: &mut Course, seen: &Observation, needs: &Need
     now
 }
 
+/// Items in flight, but for those of replicas that go when they are done.
+fn held_by_staying(seen: &Observation) -> u32 {
+    let draining = seen.replicas.iter().filter(|replica| replica.state == ReplicaState::Draining).count() as u64;
+    u32::try_from(seen.items.processing.saturating_sub(draining)).unwrap_or(u32::MAX)
+}
+
 fn forecast(params: &Params, course: &Course, seen: &Observation, needs: &Needs<'_>, chosen: u32, late: bool) -> Forecast {
     let at = |ahead: f64| seen.at_ms.saturating_add(ahead.clamp(0.0, 1e15) as u64);
-    let fixed = late || chosen >= seen.most() || params.prefer == Prefer::Budget && needs.over_budget(course.replica_ms);
+    let fixed = late || params.prefer == Prefer::Budget && needs.over_budget(course.replica_ms);
     let band = needs.band(chosen, fixed);
     let replica_seconds = (course.replica_ms + needs.replica_ms(chosen)) / 1000.0;
     Forecast {

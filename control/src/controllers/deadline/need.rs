@@ -24,6 +24,9 @@ const CAP: f64 = 1.4;
 /// … or what the whole job needs: at its end a burst below that is neither dear nor high.
 const CAP_WHOLE: f64 = 1.2;
 
+/// Where more than that is taken because a bad course could not be mended later, it is at most so many times either.
+const PANIC: f64 = 1.6;
+
 /// So many standard deviations of the doubt are hoped for while hope that fails can be mended.
 const HOPE: f64 = 0.5;
 
@@ -40,18 +43,6 @@ const PROBE_TIME: f64 = 0.01;
 /// The share of ends that may be later than prepared for before anything is known, and how many items it takes to know.
 const UNSURE_END: f64 = 0.2;
 const TAIL_ITEMS: f64 = 10.0;
-
-/// Of how far the job is ahead of its deadline, what it is likely to spend.
-const SPENT: f64 = 0.55;
-
-/// How much wider than with a fixed allocation the band is below its middle, and at the least allocation.
-const EARLY: f64 = 0.5;
-const EARLY_AT_LEAST: f64 = 1.0;
-const LATE_AT_LEAST: f64 = 2.6;
-
-/// Of the reserve so much is left when a job that replicas can still be taken from ends late: the law aims at the end of
-/// the likely course, and what it is off by goes into the reserve.
-const LATEST: f64 = 0.6;
 
 /// Between two looks, and until a move is seen.
 const LOOK_MS: f64 = 2000.0;
@@ -73,23 +64,20 @@ const TO_SPARE: f64 = 0.7;
 
 /// Before this share of the time is over a word is worth no more than after it, and only what is out of the question
 /// is said.
-const FIRST_WORD: f64 = 0.05;
+const FIRST_WORD: f64 = 0.04;
 const LOST_AT_ONCE: f64 = 0.001;
-
-/// The normal quantile of 95 of 100.
-const Z95: f64 = 1.644_853_626_951_472_7;
-
-/// Probabilities are told apart up to so many standard deviations.
-const SUREST: f64 = 4.0;
 
 /// A deadline is not given up on the law's own guesses alone, before so many items are known, or should be; who says
 /// how long items take is believed as far as such words go.
 const KNOWN_ITEMS: f64 = 3.0;
 
-/// Fewer replicas must be enough for this share of the time left, and for so many start-ups: who holds a replica for as
-/// long as a new one would take to start has lost as much as by letting it go wrongly (ski rental).
+/// Fewer replicas must be enough for this share of the time left, and for so many start-ups: as long as a replica
+/// has work to do it costs nothing but what it finishes early, and letting it go wrongly costs a start-up.
 const PATIENT: f64 = 0.01;
-const PATIENT_STARTUPS: f64 = 1.5;
+const PATIENT_STARTUPS: f64 = 3.0;
+
+/// Who would not be missed though a replica had to start anew so many times goes at once.
+const SURE_STARTUPS: f64 = 2.0;
 
 /// A lease and two items may be this share of the time left, where a replica that goes is killed.
 const KILL_TIME: f64 = 0.05;
@@ -105,21 +93,13 @@ pub struct Spent {
     pub guessed_ms: f64,
 }
 
-/// Finish, milliseconds from now.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Band {
-    pub p5_ms: f64,
-    pub p50_ms: f64,
-    pub p95_ms: f64,
-}
-
 pub struct Needs<'a> {
-    rest: &'a Rest<'a>,
-    seen: &'a Observation,
+    pub(super) rest: &'a Rest<'a>,
+    pub(super) seen: &'a Observation,
     /// Until the deadline, less the reserve.
-    time_ms: f64,
+    pub(super) time_ms: f64,
     /// Until the deadline itself.
-    deadline_ms: f64,
+    pub(super) deadline_ms: f64,
     startup_ms: f64,
     /// From a course gone wrong until more replicas work against it.
     reaction_ms: f64,
@@ -187,10 +167,11 @@ impl<'a> Needs<'a> {
         let likely = self.fewest(0, |replicas| self.on_course(replicas, spare));
         let whole = (self.used_ms + self.replica_ms(likely)) / (self.deadline_ms + self.seen.at_ms as f64).max(1.0);
         let capped = (CAP * f64::from(likely)).max(CAP_WHOLE * whole).ceil() as u32;
+        let panic = (PANIC * whole.max(f64::from(likely))).ceil() as u32;
         if least <= capped || self.mendable(capped) || !self.mendable(self.seen.most().max(1)) {
             return least.min(capped);
         }
-        self.fewest(capped, |replicas| self.mendable(replicas))
+        self.fewest(capped, |replicas| self.mendable(replicas)).min(panic.max(capped))
     }
 
     /// Fewest replicas from `from` on that are enough, if more are never worse; the most there can be when none are.
@@ -262,12 +243,16 @@ impl<'a> Needs<'a> {
     fn mendable(&self, replicas: u32) -> bool {
         let finish = self.rest.with(replicas);
         let r = f64::from(replicas);
-        // The bad course, as replica milliseconds until the last take.
         let off = finish.bulk_ms * (libm::exp(self.z_sure * self.rest.belief().doubt).min(FURTHEST) - 1.0);
         let luck = self.z_sure * finish.item_sd_ms;
-        let room = self.time_ms - finish.tail_ms - self.end_ms(finish);
+        let end = self.end_ms(finish);
+        // Not all is bad at once: of the courses that are so bad the likeliest has of each risk its square over the root of
+        // all squares (the design point of first-order reliability: Hasofer and Lind, 1974).
+        let all = (off * off + luck * luck + end * end).sqrt().max(1.0);
+        let room = self.time_ms - finish.tail_ms - end * end / all;
         let most = f64::from(self.seen.most()).max(r);
-        let bad = r * (finish.bulk_ms + (off * off + luck * luck).sqrt());
+        // As replica milliseconds until the last take.
+        let bad = r * (finish.bulk_ms + (off * off + luck * luck) / all);
         let share = if self.informed() { ROOM } else { BLANK_ROOM };
         let bad = bad.min((share * most * (room - self.startup_ms)).max(r * finish.bulk_ms));
         let answer = (PEAK * bad / room.max(1.0)).clamp(r, most);
@@ -275,66 +260,16 @@ impl<'a> Needs<'a> {
         r * before + answer * (room - before) >= bad
     }
 
-    /// Fewest replicas that would do on a bad course too without another move, even if a replica had to start anew.
+    /// Fewest replicas that would do on a bad course too without another move, even if a replica had to start anew twice.
     pub fn surely(&self, spare: f64) -> u32 {
         self.fewest(0, |replicas| {
             let finish = self.rest.with(replicas);
             let off = finish.bulk_ms * libm::expm1(self.z_sure * self.rest.belief().doubt);
             let luck = self.z_sure * finish.item_sd_ms;
             let end = self.end_ms(finish);
-            finish.bulk_ms * (1.0 + spare) + (off * off + luck * luck + end * end).sqrt() <= self.time_ms - self.startup_ms - finish.tail_ms
+            finish.bulk_ms * (1.0 + spare) + (off * off + luck * luck + end * end).sqrt()
+                <= self.time_ms - SURE_STARTUPS * self.startup_ms - finish.tail_ms
         })
-    }
-
-    /// 5th, 50th and 95th percentile of the finish, from an allocation on and under this law: what the job is ahead of
-    /// its deadline it spends by holding fewer replicas later, and what it is behind it mends. `fixed` says that the
-    /// allocation cannot change any more. Factors: of simulated jobs, so that nine of ten finishes lie inside.
-    pub fn band(&self, replicas: u32, fixed: bool) -> Band {
-        let (p5_ms, p50_ms, p95_ms) = (self.at(replicas, -Z95), self.at(replicas, 0.0), self.at(replicas, Z95));
-        if fixed {
-            return Band { p5_ms, p50_ms, p95_ms };
-        }
-        if replicas <= self.seen.bounds.min.max(1) || self.seen.items.waiting == 0 || self.time_ms <= p50_ms {
-            let (early, late) = (EARLY_AT_LEAST * (p50_ms - p5_ms), LATE_AT_LEAST * (p95_ms - p50_ms));
-            return Band { p5_ms: (p50_ms - early).max(0.0), p50_ms, p95_ms: p50_ms + late };
-        }
-        let ahead = self.time_ms - p50_ms;
-        Band {
-            p5_ms: (p50_ms - EARLY * (p50_ms - p5_ms)).max(0.0),
-            p50_ms: p50_ms + SPENT * ahead,
-            p95_ms: LATEST * self.time_ms + (1.0 - LATEST) * self.deadline_ms,
-        }
-    }
-
-    /// The quantile of the finish that lies where `z` does of a normal distribution: the doubts about the bulk and the
-    /// longest at the end are independent.
-    fn at(&self, replicas: u32, z: f64) -> f64 {
-        let finish = self.rest.with(replicas);
-        if z == 0.0 {
-            return finish.median_ms();
-        }
-        let longest = self.rest.longest_of(finish.active, normal::below(z)) - finish.tail_ms;
-        // Who errs by a factor errs by less below than above.
-        let doubt = self.rest.belief().doubt;
-        let level = if z < 0.0 { -finish.median_ms() * libm::expm1(z * doubt) } else { z * finish.level_sd_ms };
-        let luck = z * finish.item_sd_ms;
-        let off = (level * level + luck * luck + longest * longest).sqrt();
-        (finish.median_ms() + off.copysign(z)).max(0.0)
-    }
-
-    /// Probability that the finish with an allocation lies before the deadline.
-    pub fn p_meet(&self, replicas: u32) -> f64 {
-        let by = |z: f64| self.at(replicas, z) <= self.deadline_ms;
-        let (mut low, mut high) = (-SUREST, SUREST);
-        // Most jobs are far from the line, and one look at the end of the scale tells.
-        if by(high) {
-            return normal::below(high);
-        }
-        for _ in 0..7 {
-            let middle = 0.5 * (low + high);
-            if by(middle) { low = middle } else { high = middle }
-        }
-        normal::below(0.5 * (low + high))
     }
 
     /// Whether the deadline is lost with all that can be had. The sooner that is said the more it is worth, so early on the
@@ -344,7 +279,9 @@ impl<'a> Needs<'a> {
         if self.deadline_ms <= 0.0 {
             return true;
         }
-        let by = |p: f64| self.at(self.seen.most().max(1), normal::quantile(p)) - self.guessed_ms;
+        let most = self.seen.most().max(1);
+        let guessed_ms = self.guessed_ms + self.guessed_end_ms(most);
+        let by = |p: f64| self.at(most, normal::quantile(p)) - guessed_ms;
         if already {
             return by(REGAINED) > self.deadline_ms;
         }
@@ -358,6 +295,20 @@ impl<'a> Needs<'a> {
         }
         let lost = LOST.max(LOST_EARLY * (1.0 - share / EARLY_SHARE));
         by(lost) > self.deadline_ms && by(GOOD_COURSE) > TO_SPARE * self.deadline_ms
+    }
+
+    /// How much longer the longest items take than others is a guess until some are known: so much of the end is.
+    fn guessed_end_ms(&self, replicas: u32) -> f64 {
+        if self.nothing_waits() {
+            return 0.0;
+        }
+        let guess = TAIL_ITEMS / (TAIL_ITEMS + self.known);
+        guess * (self.rest.with(replicas).tail_ms - self.rest.belief().mean_ms()).max(0.0)
+    }
+
+    /// Every item is begun.
+    pub fn nothing_waits(&self) -> bool {
+        self.rest.waiting() < 1.0
     }
 
     /// Whether fewer replicas are worth what taking them away throws away: a killed item is begun anew after its lease,
