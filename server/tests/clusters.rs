@@ -118,7 +118,7 @@ async fn what_is_wrong_is_told_at_once_and_never_quoted() {
         let (status, told) = server.post("/api/v1/clusters", sent).await;
         assert!(status == 422 && fields(&told).contains(&field) && !told.to_string().contains(TOKEN), "{told}");
     }
-    let form = [("name", "east"), ("kubeconfig", &bad["kubeconfig"].as_str().unwrap().to_owned()), ("namespace", "typed")];
+    let form = [("name", "east"), ("kubeconfig", bad["kubeconfig"].as_str().unwrap()), ("namespace", "typed")];
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request = server.client.post(server.url("/clusters")).bearer_auth(server.token());
     let answer = request.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap();

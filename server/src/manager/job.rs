@@ -196,12 +196,12 @@ impl Task {
         if let Some(lost @ QueueError::Lost { .. }) = self.queue.trouble().filter(|_| !self.lingering) {
             return Err(lost.into());
         }
-        if let Some(why) = self.replicas.lost() {
-            return Err(JobError::Lost(why));
-        }
         let exits = self.shared.exits_of(&self.row.id);
         self.replicas.collect(&exits).await?;
         let over = self.queue.counts().left() == 0;
+        if let Some(why) = self.replicas.lost().filter(|_| !over) {
+            return Err(JobError::Lost(why));
+        }
         if self.lingering && over {
             return self.farewell().await;
         }

@@ -36,7 +36,8 @@ impl Sites {
             return Arc::clone(site);
         }
         let (watches, meter) = (Watches::new(cluster.clone(), self.label), Meter::new(cluster.clone()));
-        let site = Arc::new(Site { watches, meter, events: Events::new(cluster.clone()), cluster });
+        let events = Events::new(cluster.clone());
+        let site = Arc::new(Site { cluster, watches, meter, events });
         known.insert(cluster_name.clone(), Arc::clone(&site));
         site
     }

@@ -23,6 +23,24 @@ async fn a_starved_replica_sees_an_empty_queue_but_true_lengths() {
     assert!(fixture.queue.took_any("starved"));
 }
 
+#[test]
+fn a_platform_that_sees_work_itself_tells_of_it() {
+    let fixture = queue_of(Order::Fifo, 3, &["a", "b", "c"]);
+    let queue = &fixture.queue;
+    assert!(queue.work_begun("r1").unwrap() && queue.work_begun("r1").unwrap(), "it holds one, however often that is told");
+    assert_eq!((queue.holds("r1"), counts(queue)), (vec!["a".to_owned()], [2, 1, 0, 0]));
+    assert!(queue.work_done("r1").unwrap());
+    assert_eq!(counts(queue), [2, 0, 1, 0]);
+    // One that is to go begins nothing more, and what it has done all the same counts.
+    queue.starve("r2", true);
+    assert!(!queue.work_begun("r2").unwrap());
+    assert!(queue.work_done("r2").unwrap() && counts(queue) == [1, 0, 2, 0]);
+    queue.work_begun("r3").unwrap();
+    assert_eq!(queue.replica_ended("r3", false, "its pod was deleted").unwrap(), 1);
+    assert!(queue.work_done("r4").unwrap() && !queue.work_done("r4").unwrap(), "there are no more");
+    assert_eq!(counts(queue), [0, 0, 3, 0]);
+}
+
 #[tokio::test]
 async fn draining_a_naive_worker_ends_when_it_asks_again() {
     let fixture = queue_of(Order::Lifo, 3, &["a", "b"]);

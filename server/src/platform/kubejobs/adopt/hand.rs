@@ -148,3 +148,35 @@ impl Now {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(spec: Value, status: Value) -> Now {
+        let fields = json!([
+            { "manager": "theirs", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": { "f:spec": { "f:parallelism": {} } } },
+            { "manager": "controller", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": { "f:status": {} } },
+        ]);
+        let job = json!({ "metadata": { "name": "a", "uid": "u", "managedFields": fields }, "spec": spec, "status": status });
+        Now::of(serde_json::from_value(job).unwrap())
+    }
+
+    #[test]
+    fn a_job_tells_what_is_left_of_it() {
+        let template = json!({ "spec": { "containers": [] } });
+        let spec = |mode: &str| json!({ "completions": 9, "parallelism": 2, "completionMode": mode, "template": template });
+        let status = json!({ "succeeded": 3, "uncountedTerminatedPods": { "succeeded": ["x", "y"] } });
+        let plain = now(spec("NonIndexed"), status.clone());
+        assert_eq!((plain.completions, plain.succeeded, plain.parallelism, &plain.over), (Some(9), 5, 2, &None));
+        assert_eq!(now(spec("Indexed"), status).succeeded, 3);
+        assert_eq!(owner(&plain.whole).as_deref(), Some("theirs"));
+        let ended = |kind: &str| {
+            let conditions = json!([{ "type": kind, "status": "True", "message": "too many" }]);
+            now(spec("NonIndexed"), json!({ "conditions": conditions })).over
+        };
+        assert_eq!(ended("Complete"), Some(None));
+        assert_eq!(ended("Failed"), Some(Some("too many".to_owned())));
+        assert_eq!(ended("Suspended"), None);
+    }
+}

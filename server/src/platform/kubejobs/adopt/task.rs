@@ -12,10 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{
-    mpsc::{UnboundedReceiver, error::TryRecvError},
-    oneshot,
-};
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
 use super::{
     hand::{Hand, Note, Now},
@@ -135,11 +132,8 @@ impl Task {
                 () = tokio::time::sleep(pause) => {}
             }
             tokio::time::sleep(GATHER).await;
-            loop {
-                match self.parts.commands.try_recv() {
-                    Ok(command) => self.heed(command),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
+            while let Ok(command) = self.parts.commands.try_recv() {
+                self.heed(command);
             }
             while let Ok(news) = self.parts.news.try_recv() {
                 self.hear(news);

@@ -30,6 +30,10 @@ impl Task {
             let Some(uid) = &member.pod else {
                 if member.ending.is_some() {
                     ended.push((*number, Exit::Unknown));
+                } else {
+                    // A completion takes as long as its place is taken: the second or two until its pod is made count too,
+                    // or every forecast would be too early by them.
+                    tell(queue.work_begun(&replica));
                 }
                 continue;
             };
