@@ -209,23 +209,24 @@ async fn a_worker_that_keeps_crashing_backs_off_and_says_why() {
     let mut body = echo_job(5, 0.0);
     body["platform"]["params"]["command"] = json!(["sh", "-c", "echo cannot find my model >&2; exit 3"]);
     let job = server.submit(&body).await;
+    let times = |detail: &Value| {
+        let reason = detail["summary"]["reason"].as_str()?;
+        reason.split_once("ended ")?.1.split_once(" times in a row")?.0.parse::<u32>().ok()
+    };
     let begun = std::time::Instant::now();
     let detail = loop {
         let detail = server.get(&format!("/api/v1/jobs/{job}")).await;
-        if detail["summary"]["reason"].as_str().is_some_and(|reason| reason.contains("exit code 3")) {
+        if times(&detail).is_some_and(|times| 3 <= times) {
             break detail;
         }
         assert!(begun.elapsed() < Duration::from_secs(60), "{}", detail["summary"]);
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
+    assert!(detail["summary"]["reason"].as_str().unwrap().contains("exit code 3"), "{}", detail["summary"]);
     assert!(detail["marks"].to_string().contains("cannot find my model"), "{}", detail["marks"]);
     let (started, seconds) = (detail["replicas"].as_array().unwrap().len(), begun.elapsed().as_secs_f64());
     assert!((started as f64) < 9.0 + seconds, "{started} replicas were started in {seconds:.1} s");
-    let times = |detail: &Value| {
-        let reason = detail["summary"]["reason"].as_str()?;
-        reason.split_once("ended ")?.1.split_once(" times in a row")?.0.parse::<u32>().ok()
-    };
-    let before = times(&detail).unwrap_or(1);
+    let before = times(&detail).unwrap();
     server.kill();
     server.launch().await;
     let detail = server.get(&format!("/api/v1/jobs/{job}")).await;

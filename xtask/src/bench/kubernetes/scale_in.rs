@@ -55,7 +55,7 @@ fn scale_ins(site: &Site, drain: bool) -> Result<Found> {
     let mut chosen: Vec<BTreeSet<String>> = vec![BTreeSet::new(); JOBS];
     let begun = Instant::now();
     let long = Duration::from_secs_f64(STEP_S * 2.6 * EACH as f64 + 60.0);
-    let mut quiet = vec![None; JOBS];
+    let mut quiet = [None; JOBS];
     // Until the scripts have ended and nobody is on the way out.
     while quiet.iter().any(Option::is_none) {
         if long < begun.elapsed() {
