@@ -37,6 +37,10 @@ pub struct Settings {
     /// `admin.token` in the data folder.
     #[arg(long, env = "ASPERATHOS_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
+    /// Lease of the cluster, [NAMESPACE/]NAME. Of servers that name the same one and the same data folder one leads,
+    /// and another takes over when that one ends.
+    #[arg(long, env = "ASPERATHOS_LEASE", value_name = "NAME")]
+    pub lease: Option<String>,
     #[arg(long, value_enum, default_value_t = OnExit::Leave)]
     pub on_exit: OnExit,
     #[command(flatten)]

@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod config;
 mod controller;
+mod fence;
 mod http;
 mod lock;
 mod manager;

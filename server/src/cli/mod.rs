@@ -4,6 +4,7 @@ pub mod bench;
 pub mod cluster;
 mod input;
 pub mod law;
+mod lead;
 pub mod link;
 pub mod queue;
 pub mod quote;

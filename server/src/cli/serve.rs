@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::lead::{Lead, lead};
 use crate::access::tokens::{self, TokenFileError};
 use crate::backend::Server;
 use crate::clock::now_ms;
@@ -33,6 +34,10 @@ pub enum ServeError {
     },
     #[error("could not open the store")]
     Store(#[from] StoreError),
+    #[error("could not ask for the Lease: {0}")]
+    Lease(String),
+    #[error("could not start the thread that ends this server when it may no longer lead")]
+    Fence(#[source] std::io::Error),
     #[error("could not open the queues; is another server running on the same data folder?")]
     Queues(#[from] QueueError),
     #[error("could not listen on {listen}; is another server running?")]
@@ -65,7 +70,14 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
     close_fds::CloseFdsBuilder::new().cloexecfrom(3);
     // First of all the port: two servers must never look after the same jobs.
     let listener = TcpListener::bind(settings.listen).await.map_err(|cause| ServeError::Listen { listen: settings.listen, cause })?;
-    let queues = Queues::open(&settings.queues())?;
+    // Whoever leads comes first: nothing of the data folder is opened by anybody else.
+    let (listener, queues, keeper) = match &settings.lease {
+        None => (listener, Queues::open(&settings.queues())?, None),
+        Some(name) => match lead(name, &settings, listener).await? {
+            Some(Lead { listener, queues, keeper }) => (listener, queues, Some(keeper)),
+            None => return Ok(()),
+        },
+    };
     let store = Store::open(&settings.database()).await?;
     match &settings.admin_token_file {
         Some(file) => tokens::read_admin_token(&store, file, &settings.data).await?,
@@ -110,6 +122,9 @@ pub async fn run(settings: Settings) -> Result<(), ServeError> {
         () = async { stop.cancelled().await; tokio::time::sleep(Duration::from_secs(3)).await } => Ok(()),
     };
     manager.shutdown(settings.on_exit == OnExit::Suspend).await;
+    if let Some(keeper) = keeper {
+        keeper.give_up().await;
+    }
     ended.map_err(ServeError::Serve)
 }
 
@@ -128,7 +143,7 @@ fn hosts(settings: &Settings) -> Vec<String> {
     hosts
 }
 
-async fn wait_for_signal() {
+pub(super) async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

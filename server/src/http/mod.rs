@@ -9,6 +9,7 @@ pub mod live;
 mod pages;
 mod results;
 mod sign_in;
+pub mod standby;
 mod submit;
 mod uploads;
 mod v1;

@@ -28,7 +28,7 @@ use tokio_util::sync::DropGuard;
 pub use exit::Exit;
 pub use handle::{Handle, Place};
 use kubejobs::{Adopted, Kubejobs};
-pub use kubejobs::{ClusterSettings, Clusters, Entry, OWN, Standing};
+pub use kubejobs::{Candidate, ClusterSettings, Clusters, Entry, Keeper, OWN, Standing};
 use local::Local;
 
 use crate::queue::Queue;

@@ -39,6 +39,7 @@ impl Disk {
         if changes.puts.is_empty() {
             return Ok(());
         }
+        crate::fence::must_hold();
         let mut batch = self.db.batch().durability(Some(PersistMode::Buffer));
         // All of a batch has one sequence number, so that of several changes of a key only the last may be in it.
         changes.puts.sort_by(|(one, _), (other, _)| one.cmp(other));

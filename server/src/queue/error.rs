@@ -64,3 +64,10 @@ pub enum QueueError {
     #[error("the queue is sealed: its workload is already loaded")]
     Sealed,
 }
+
+impl QueueError {
+    /// Another server has the folder open.
+    pub fn in_use(&self) -> bool {
+        matches!(self, Self::Open { cause: fjall::Error::Locked, .. })
+    }
+}

@@ -128,6 +128,7 @@ impl Writer {
         if self.tx.seq != self.committed {
             sqlx::query("UPDATE counter SET seq = ?").bind(self.tx.seq).execute(&mut self.tx.conn).await?;
         }
+        crate::fence::must_hold();
         self.sql("COMMIT").await
     }
 

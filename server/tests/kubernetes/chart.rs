@@ -103,6 +103,15 @@ pub struct Installed<'a> {
 impl<'a> Installed<'a> {
     /// Installs it with a volume of this machine, and waits until it is ready.
     pub async fn new(cluster: &'a Cluster, values: &[&str]) -> Self {
+        Self::waiting(cluster, values, &["--wait"]).await
+    }
+
+    /// Of two one is never ready, and Helm would wait for it.
+    pub async fn without_waiting(cluster: &'a Cluster, values: &[&str]) -> Self {
+        Self::waiting(cluster, values, &[]).await
+    }
+
+    async fn waiting(cluster: &'a Cluster, values: &[&str], more: &[&str]) -> Self {
         let volume = tempfile::tempdir().unwrap();
         let namespace = cluster.namespace.as_str();
         let made: PersistentVolume = parsed(json!({
@@ -121,14 +130,14 @@ impl<'a> Installed<'a> {
         let token = format!("{:032x}", rand::random::<u128>());
         let secret: Secret = parsed(json!({ "metadata": { "name": "asperathos-token" }, "stringData": { "token": token } }));
         cluster.api().create(&PostParams::default(), &secret).await.unwrap();
-        helm(namespace, "install", values);
+        helm(namespace, "install", values, more);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10));
         let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { cluster, client, token, _volume: volume }
     }
 
     pub fn upgrade(&self, values: &[&str]) {
-        helm(&self.cluster.namespace, "upgrade", values);
+        helm(&self.cluster.namespace, "upgrade", values, &["--wait"]);
     }
 
     /// Where the Service leads now: not every machine has a way to its own address, but each node has one to its pods.
@@ -187,10 +196,11 @@ impl<'a> Installed<'a> {
     }
 }
 
-fn helm(namespace: &str, what: &str, values: &[&str]) {
+fn helm(namespace: &str, what: &str, values: &[&str], more: &[&str]) {
     let folder = folder();
     let image = format!("image.name={}", setting("ASPERATHOS_TEST_SERVER_IMAGE"));
-    let mut words = vec!["helm", what, NAME, folder.to_str().unwrap(), "--namespace", namespace, "--wait", "--timeout", "2m"];
+    let mut words = vec!["helm", what, NAME, folder.to_str().unwrap(), "--namespace", namespace, "--timeout", "2m"];
+    words.extend(more);
     for value in [&image, "image.pullPolicy=Never", "storage.class=-", "storage.size=1Gi"].into_iter().chain(values.iter().copied()) {
         words.extend(["--set", value]);
     }

@@ -49,6 +49,11 @@ impl Cluster {
         &self.arguments[5]
     }
 
+    /// Of a server for this cluster.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
     pub async fn server(&self) -> Server {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         Server::start_with(&arguments).await

@@ -14,6 +14,7 @@ mod cluster;
 mod clusters;
 mod cpu;
 mod install;
+mod lease;
 mod outage;
 mod refused;
 mod rights;

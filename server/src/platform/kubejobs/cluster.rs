@@ -226,6 +226,7 @@ impl Cluster {
     pub async fn ask<T>(&self, question: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
         // It is never closed.
         let turn = self.0.turns.acquire().await;
+        crate::fence::must_hold();
         let answer = ask(question).await;
         drop(turn);
         let stranger = self.note(answer.as_ref().err());

@@ -11,6 +11,7 @@ mod fake;
 mod follow;
 mod job;
 mod kubeconfig;
+mod lease;
 mod names;
 mod overlay;
 mod params;
@@ -51,6 +52,7 @@ use tokio::sync::{
 pub use self::adopt::{Adopted, check as check_adopted};
 pub use self::cluster::Standing;
 pub use self::clusters::{Clusters, Entry, OWN};
+pub use self::lease::{Candidate, Keeper};
 pub use self::settings::ClusterSettings;
 use self::{
     door::JobDoor,
