@@ -1,4 +1,4 @@
-//! Replicas of local processes: more are started, fewer are starved, drained and then ended.
+//! Replicas, whatever they are: more are started, fewer are starved, drained and then ended.
 
 use control::plugin::Plugin;
 use garde::Validate;
@@ -26,8 +26,8 @@ impl Default for Params {
 
 impl Plugin for LocalReplicas {
     const KIND: &'static str = "local_replicas";
-    const TITLE: &'static str = "Local replicas";
-    const ABOUT: &'static str = "Starts and drains processes of this machine.";
+    const TITLE: &'static str = "Replicas";
+    const ABOUT: &'static str = "Starts more of them, and drains those that are to go: processes of this machine, or pods.";
     type Params = Params;
 }
 

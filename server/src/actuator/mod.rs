@@ -1,6 +1,7 @@
 //! Actuators: each makes a wanted allocation true. One file and one line an actuator.
 
 pub mod k8s_cpu;
+pub mod k8s_replicas;
 pub mod local_replicas;
 
 use control::job::Bounds;
@@ -94,7 +95,7 @@ const fn entry<A: ActuatorPlugin>() -> Entry {
 
 /// All actuators, one line each.
 pub fn catalog() -> &'static [Entry] {
-    static ALL: &[Entry] = &[entry::<local_replicas::LocalReplicas>(), entry::<k8s_cpu::K8sCpu>()];
+    static ALL: &[Entry] = &[entry::<local_replicas::LocalReplicas>(), entry::<k8s_replicas::K8sReplicas>(), entry::<k8s_cpu::K8sCpu>()];
     ALL
 }
 

@@ -3,6 +3,7 @@
 //! Needs a cluster whose node has the image of `examples/pod-worker`:
 //! `ASPERATHOS_TEST_KUBECONFIG` names its kubeconfig, `ASPERATHOS_TEST_PODS_LISTEN` an address of this machine that
 //! its pods reach, `ASPERATHOS_TEST_IMAGE` the image, `ASPERATHOS_TEST_SERVER_IMAGE` one of this server,
+//! `ASPERATHOS_TEST_WORKERS_IMAGE` one with Python's worker and `asperathos`,
 //! `ASPERATHOS_TEST_AUDIT` the API server's record of requests, and `ASPERATHOS_TEST_CLUSTER` the command that does
 //! `kill` and `start` of the cluster's parts, `kubectl` and `helm`. `cargo xtask test --cluster` brings one up and sets them.
 #![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
@@ -18,6 +19,7 @@ mod lease;
 mod outage;
 mod refused;
 mod rights;
+mod story;
 #[path = "../support/mod.rs"]
 mod support;
 

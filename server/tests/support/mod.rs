@@ -2,6 +2,7 @@
 #![expect(dead_code, reason = "each test file uses its own part of this")]
 #![expect(clippy::unwrap_used, reason = "a test fails where its helper fails")]
 
+pub mod browser;
 pub mod redis_server;
 
 use std::net::TcpListener;

@@ -41,11 +41,9 @@ impl Layer {
     /// # Errors
     /// It is no program, or one that needs libraries, which no container of it would have.
     pub fn of_binary(binary: &Path) -> Result<Self> {
-        let bytes = fs::read(binary).with_context(|| format!("could not read {}", binary.display()))?;
-        must_be_static(binary, &bytes)?;
         let name = binary.file_name().context("a binary has a name")?.to_string_lossy().into_owned();
         let mut layer = Self::empty()?;
-        layer.file(&name, &bytes, 0o755)?;
+        layer.program(&name, binary)?;
         layer.entry = vec![format!("/{name}")];
         Ok(layer)
     }
@@ -80,6 +78,13 @@ impl Layer {
         header.set_mode(mode);
         header.set_size(0);
         self.archive.append_data(&mut header, path, std::io::empty()).with_context(|| format!("could not pack {path}"))
+    }
+
+    /// Adds a static program.
+    pub fn program(&mut self, path: &str, binary: &Path) -> Result<()> {
+        let bytes = fs::read(binary).with_context(|| format!("could not read {}", binary.display()))?;
+        must_be_static(binary, &bytes)?;
+        self.file(path, &bytes, 0o755)
     }
 
     fn file(&mut self, path: &str, bytes: &[u8], mode: u32) -> Result<()> {

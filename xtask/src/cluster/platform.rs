@@ -7,14 +7,18 @@ use anyhow::{Context, Result, ensure};
 
 use super::image::Layer;
 use super::place::{HOST, Place};
+use super::python;
 use super::up::load;
 use crate::image;
-use crate::tree::cargo;
+use crate::tree::{cargo, root};
 
 /// The worker of those tests, as pods call it.
 pub const IMAGE: &str = "localhost/pod-worker:1";
 /// The server itself, for the test of its chart.
 const SERVER_IMAGE: &str = "localhost/asperathos:test";
+
+/// Python's worker and `asperathos worker`, for the tests from the form to the results.
+const WORKERS_IMAGE: &str = "localhost/workers:1";
 
 /// Makes the worker's image and gives it to the cluster.
 pub fn worker(place: &Place) -> Result<()> {
@@ -37,10 +41,22 @@ fn server(place: &Place) -> Result<()> {
     load(place, &image)
 }
 
+/// Makes the image of the two workers that a form can choose: one of the original's, and `asperathos worker` for any program.
+fn workers(place: &Place) -> Result<()> {
+    let own = image::built("debug", "asperathos");
+    let mut layer = python::with_script(place, &root().join("examples/python/lease_worker.py"))?;
+    layer.program("asperathos", &own)?;
+    let folder = tempfile::tempdir()?;
+    let image = folder.path().join("workers.tar");
+    layer.write(&image, WORKERS_IMAGE, &[])?;
+    load(place, &image)
+}
+
 /// Runs the tests with the cluster in their environment. They print themselves.
 pub fn tests(place: &Place) -> Result<()> {
     worker(place)?;
     server(place)?;
+    workers(place)?;
     let passed = command(place, &[])?.status().context("could not start cargo")?;
     ensure!(passed.success(), "tests of jobs on pods failed");
     Ok(())
@@ -56,6 +72,7 @@ pub fn command(place: &Place, more: &[&str]) -> Result<Command> {
         .env("ASPERATHOS_TEST_PODS_LISTEN", HOST)
         .env("ASPERATHOS_TEST_IMAGE", IMAGE)
         .env("ASPERATHOS_TEST_SERVER_IMAGE", SERVER_IMAGE)
+        .env("ASPERATHOS_TEST_WORKERS_IMAGE", WORKERS_IMAGE)
         .env("ASPERATHOS_TEST_AUDIT", place.logs().join("audit.log"))
         .env("ASPERATHOS_TEST_CLUSTER", format!("{} cluster", env::current_exe()?.display()));
     Ok(tests)
