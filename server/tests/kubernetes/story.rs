@@ -1,8 +1,6 @@
 //! The whole story on the cluster, from the form to the results: with `asperathos worker`, and with a worker that was
 //! written for the original system and knows nothing of this one.
 
-use serde_json::json;
-
 use crate::cluster::{Cluster, all_done_once, failures, setting, until};
 use crate::support::browser::{post_form, session};
 
