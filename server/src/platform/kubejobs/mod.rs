@@ -22,6 +22,7 @@ mod pod;
 mod quantity;
 mod readings;
 mod rehearse;
+mod roster;
 #[cfg(test)]
 mod scripted_tests;
 mod settings;
@@ -45,7 +46,7 @@ use async_trait::async_trait;
 use control::plugin::{FieldError, Plugin, parse};
 use serde_json::Value;
 use tokio::sync::{
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    mpsc::{UnboundedReceiver, unbounded_channel},
     oneshot,
 };
 
@@ -58,7 +59,8 @@ use self::{
     door::JobDoor,
     job::{Board, Command, Home, Parts, Task},
     params::KubejobsParams,
-    site::{Site, Sites},
+    roster::{Known, Roster},
+    site::Sites,
     template::JOB_LABEL,
 };
 use super::{
@@ -80,15 +82,8 @@ pub struct Kubejobs(Arc<Inner>);
 struct Inner {
     data_dir: PathBuf,
     sites: Sites,
-    jobs: Mutex<HashMap<String, Job>>,
+    jobs: Roster<Command>,
     doors: Mutex<HashMap<String, Arc<JobDoor>>>,
-}
-
-/// A job's task, as others reach it.
-struct Job {
-    site: Arc<Site>,
-    commands: UnboundedSender<Command>,
-    board: Arc<Board>,
 }
 
 impl Plugin for Kubejobs {
@@ -116,17 +111,10 @@ impl Kubejobs {
 
     /// Gives a job's task a command; it begins with the first word.
     fn command(&self, job: &str, params: &Value, command: Command) {
-        let mut jobs = lock(&self.0.jobs);
-        let known = jobs.entry(job.to_owned()).or_insert_with(|| self.begin(job, params));
-        if let Err(unheard) = known.commands.send(command) {
-            // Its task has ended unexpectedly; the next one reads the truth from the cluster.
-            *known = self.begin(job, params);
-            // The receiver is still in hand.
-            let _ = known.commands.send(unheard.0);
-        }
+        self.0.jobs.command(job, command, || self.begin(job, params));
     }
 
-    fn begin(&self, job: &str, params: &Value) -> Job {
+    fn begin(&self, job: &str, params: &Value) -> Known<Command> {
         // Checked before; what cannot be read makes a Job that the cluster refuses in words.
         let params = parse::<Self>(params).unwrap_or_default();
         let (commands, heard) = unbounded_channel();
@@ -145,15 +133,7 @@ impl Kubejobs {
             params,
         });
         tokio::spawn(task.run());
-        Job { site, commands, board }
-    }
-
-    fn site_of(&self, job: &str) -> Option<Arc<Site>> {
-        lock(&self.0.jobs).get(job).map(|job| Arc::clone(&job.site))
-    }
-
-    fn board(&self, job: &str) -> Option<Arc<Board>> {
-        lock(&self.0.jobs).get(job).map(|job| Arc::clone(&job.board))
+        Known { site, commands, board }
     }
 }
 
@@ -163,22 +143,13 @@ impl Home for Inner {
     }
 
     fn made(&self, job: &str, namespace: &str, uid: &str) {
-        if let Some(known) = lock(&self.jobs).get(job) {
-            known.site.events.know(namespace, job, uid);
+        if let Some(site) = self.jobs.site(job) {
+            site.events.know(namespace, job, uid);
         }
     }
 
     fn leave(&self, job: &str, commands: &UnboundedReceiver<Command>) -> bool {
-        // Under the lock nobody can ask for anything.
-        let mut jobs = lock(&self.jobs);
-        if !commands.is_empty() {
-            return false;
-        }
-        if let Some(left) = jobs.remove(job) {
-            left.site.meter.forget(job);
-        }
-        lock(&self.doors).remove(job);
-        true
+        self.jobs.leave(job, commands, || drop(lock(&self.doors).remove(job)))
     }
 }
 
@@ -219,7 +190,7 @@ impl Platform for Kubejobs {
         };
         // Whether its pod is there is told when the pods are listed.
         self.command(job, params, Command::Adopt(number));
-        if let Some(board) = self.board(job) {
+        if let Some(board) = self.0.jobs.board(job) {
             board.adopt();
         }
         true
@@ -232,25 +203,19 @@ impl Platform for Kubejobs {
     }
 
     fn place(&self, handle: &Handle) -> Option<String> {
-        Some(format!("pod {}", self.board(&handle.job)?.spot(&handle.replica)?.pod))
+        self.0.jobs.place(handle)
     }
 
     fn reap(&self) -> Vec<(String, Exit)> {
-        lock(&self.0.jobs).values().flat_map(|job| job.board.take_exits()).collect()
+        self.0.jobs.take_exits()
     }
 
     fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
-        let spots: Vec<_> = handles.iter().map(|handle| self.board(&handle.job)?.spot(&handle.replica)).collect();
-        let Some((job, site)) = handles.first().and_then(|first| Some((&first.job, self.site_of(&first.job)?))) else {
-            return vec![None; handles.len()];
-        };
-        let jobs = lock(&self.0.jobs).values().filter(|job| Arc::ptr_eq(&job.site, &site)).count();
-        site.meter.measure(job, spots.iter().flatten().cloned().collect(), jobs);
-        spots.iter().map(|spot| site.meter.of(spot.as_ref()?)).collect()
+        self.0.jobs.usage(handles)
     }
 
     fn measured(&self, job: &str) -> Option<Measured> {
-        self.site_of(job)?.meter.how()
+        self.0.jobs.measured(job)
     }
 
     fn tell(&self, job: &str, params: &Value, told: &[Told], over: bool) {
@@ -258,15 +223,11 @@ impl Platform for Kubejobs {
     }
 
     fn trouble(&self, job: &str) -> Option<String> {
-        self.board(job)?.trouble()
+        self.0.jobs.trouble(job)
     }
 
     fn unseen(&self, job: &str) -> Option<Unseen> {
-        let (board, cluster) = (self.board(job)?, &self.site_of(job)?.cluster);
-        let silent = cluster.silent();
-        let of_job = board.unseen().map(|(since, why)| (since.elapsed().max(silent), why));
-        let (age, why) = of_job.or_else(|| Some((silent, cluster.away()?)))?;
-        Some(Unseen { age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX), why })
+        self.0.jobs.unseen(job)
     }
 
     fn resize(&self, job: &str, params: &Value, millicores: u32) {
@@ -274,24 +235,15 @@ impl Platform for Kubejobs {
     }
 
     fn cpu(&self, job: &str) -> Option<CpuState> {
-        self.board(job)?.cpu()
+        self.0.jobs.board(job)?.cpu()
     }
 
     async fn end(&self, handle: &Handle, grace: Duration) -> Result<(), PlatformError> {
         let Some((job, replica)) = replica_id::split(&handle.replica) else {
             return Err(PlatformError::Name { name: handle.replica.clone() });
         };
-        let ended = {
-            let jobs = lock(&self.0.jobs);
-            // A job without a task has no pods that this server knows.
-            let Some(known) = jobs.get(job) else { return Ok(()) };
-            let (done, ended) = oneshot::channel();
-            let heard = known.commands.send(Command::End { replica, grace, done }).is_ok();
-            if !heard || known.board.is_over(&handle.replica) {
-                return Ok(());
-            }
-            ended
-        };
+        let ended = self.0.jobs.end(job, &handle.replica, |done| Command::End { replica, grace, done });
+        let Some(ended) = ended else { return Ok(()) };
         match tokio::time::timeout(grace + GOING, ended).await {
             Ok(_) => Ok(()),
             Err(_) => Err(self.unheard(job, &handle.replica)),
@@ -299,10 +251,7 @@ impl Platform for Kubejobs {
     }
 
     async fn wake(&self, job: &str) -> Result<(), PlatformError> {
-        if let Some(job) = lock(&self.0.jobs).get(job) {
-            // A task that has ended has nobody to settle.
-            let _ = job.commands.send(Command::Settled);
-        }
+        self.0.jobs.command_if(job, Command::Settled);
         Ok(())
     }
 

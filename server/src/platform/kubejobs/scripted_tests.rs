@@ -130,7 +130,7 @@ async fn the_chosen_pods_go_and_at_last_all_of_it() {
     for kind in ["pods", "jobs", "services", "endpointslices"] {
         assert_eq!(house.fake.names(kind), Vec::<String>::new(), "{kind}");
     }
-    until("the job is forgotten", || house.platform.board(JOB).is_none()).await;
+    until("the job is forgotten", || house.platform.0.jobs.board(JOB).is_none()).await;
 }
 
 #[tokio::test]
@@ -318,7 +318,7 @@ async fn the_next_server_takes_over_who_lives_and_ends_who_is_nobodys() {
     let stay: BTreeSet<String> = house.pods().into_iter().filter(|pod| *pod != stray).collect();
     // The first server is gone.
     let of_before = std::mem::replace(&mut house.platform, next);
-    of_before.0.jobs.lock().unwrap().clear();
+    of_before.0.jobs.0.lock().unwrap().clear();
     drop(of_before);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(house.pods().len(), 4, "nobody goes before all are taken over");

@@ -15,10 +15,7 @@ use std::{
 use async_trait::async_trait;
 use control::plugin::{FieldError, Plugin, parse};
 use serde_json::Value;
-use tokio::sync::{
-    mpsc::{UnboundedSender, unbounded_channel},
-    oneshot,
-};
+use tokio::sync::{mpsc::unbounded_channel, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -27,13 +24,14 @@ use self::{
     task::{Command, Parts, Task},
 };
 use super::{
-    Clusters,
+    Clusters, handle,
     job::Board,
-    site::{Site, Sites},
+    roster::{Known, Roster},
+    site::Sites,
 };
 use crate::lock::lock;
 use crate::platform::{
-    Door, Exit, Found, Handle, Launch, LogChunk, LogStream, Measured, Place, Platform, PlatformError, Unseen, Usage, replica_id,
+    Door, Exit, Found, Handle, Launch, LogChunk, LogStream, Measured, Platform, PlatformError, Unseen, Usage, replica_id,
 };
 use crate::queue::Queue;
 
@@ -51,14 +49,8 @@ pub struct Adopted(Arc<Inner>);
 
 struct Inner {
     sites: Sites,
-    jobs: Mutex<HashMap<String, Known>>,
+    jobs: Roster<Command>,
     queues: Mutex<HashMap<String, Arc<Queue>>>,
-}
-
-struct Known {
-    site: Arc<Site>,
-    commands: UnboundedSender<Command>,
-    board: Arc<Board>,
 }
 
 impl Plugin for Adopted {
@@ -81,17 +73,12 @@ impl Adopted {
         Self(Arc::new(Inner { sites: Sites::new(clusters, LABEL), jobs, queues }))
     }
 
-    fn tell(&self, job: &str, params: &Value, command: Command) {
-        let mut jobs = lock(&self.0.jobs);
-        let known = jobs.entry(job.to_owned()).or_insert_with(|| self.begin(job, params));
-        if let Err(unheard) = known.commands.send(command) {
-            *known = self.begin(job, params);
-            // The receiver is still in hand.
-            let _ = known.commands.send(unheard.0);
-        }
+    /// Gives a job's task a command; it begins with the first word.
+    fn command(&self, job: &str, params: &Value, command: Command) {
+        self.0.jobs.command(job, command, || self.begin(job, params));
     }
 
-    fn begin(&self, job: &str, params: &Value) -> Known {
+    fn begin(&self, job: &str, params: &Value) -> Known<Command> {
         let params = parse::<Self>(params).unwrap_or_default();
         let site = self.0.sites.of(&params.cluster);
         let (commands, heard) = unbounded_channel();
@@ -109,29 +96,13 @@ impl Adopted {
         });
         tokio::spawn(task.run(move |commands| {
             let Some(inner) = of_left.upgrade() else { return true };
-            let mut jobs = lock(&inner.jobs);
-            if !commands.is_empty() {
-                return false;
-            }
-            if let Some(left) = jobs.remove(&left_job) {
-                left.site.meter.forget(&left_job);
-            }
-            lock(&inner.queues).remove(&left_job);
-            true
+            inner.jobs.leave(&left_job, commands, || drop(lock(&inner.queues).remove(&left_job)))
         }));
         Known { site, commands, board }
     }
 
-    fn board(&self, job: &str) -> Option<Arc<Board>> {
-        lock(&self.0.jobs).get(job).map(|job| Arc::clone(&job.board))
-    }
-
-    fn site(&self, job: &str) -> Option<Arc<Site>> {
-        lock(&self.0.jobs).get(job).map(|job| Arc::clone(&job.site))
-    }
-
     fn late(&self, job: &str, of: &str) -> PlatformError {
-        let why = self.board(job).and_then(|board| board.trouble()).unwrap_or_else(|| "Its pod is still at work.".to_owned());
+        let why = self.0.jobs.trouble(job).unwrap_or_else(|| "Its pod is still at work.".to_owned());
         PlatformError::Cluster { of: of.to_owned(), why }
     }
 }
@@ -184,14 +155,14 @@ impl Platform for Adopted {
     async fn start(&self, launch: &Launch) -> Result<Handle, PlatformError> {
         let (job, number) = replica_id::split(&launch.replica).ok_or_else(|| PlatformError::Name { name: launch.replica.clone() })?;
         let params = parse::<Self>(&launch.params).map_err(|errors| PlatformError::Params { replica: launch.replica.clone(), errors })?;
-        self.tell(job, &launch.params, Command::Start(number));
+        self.command(job, &launch.params, Command::Start(number));
         Ok(handle(&launch.replica, job, params.namespace))
     }
 
     fn alive(&self, handle: &Handle, params: &Value) -> bool {
         let Some((job, number)) = replica_id::split(&handle.replica) else { return false };
-        self.tell(job, params, Command::Adopt(number));
-        if let Some(board) = self.board(job) {
+        self.command(job, params, Command::Adopt(number));
+        if let Some(board) = self.0.jobs.board(job) {
             board.adopt();
         }
         true
@@ -204,33 +175,27 @@ impl Platform for Adopted {
     }
 
     fn place(&self, handle: &Handle) -> Option<String> {
-        Some(format!("pod {}", self.board(&handle.job)?.spot(&handle.replica)?.pod))
+        self.0.jobs.place(handle)
     }
 
     fn reap(&self) -> Vec<(String, Exit)> {
-        lock(&self.0.jobs).values().flat_map(|job| job.board.take_exits()).collect()
+        self.0.jobs.take_exits()
     }
 
     fn usage(&self, handles: &[Handle]) -> Vec<Option<Usage>> {
-        let spots: Vec<_> = handles.iter().map(|handle| self.board(&handle.job)?.spot(&handle.replica)).collect();
-        let Some((job, site)) = handles.first().and_then(|first| Some((&first.job, self.site(&first.job)?))) else {
-            return vec![None; handles.len()];
-        };
-        let jobs = lock(&self.0.jobs).values().filter(|job| Arc::ptr_eq(&job.site, &site)).count();
-        site.meter.measure(job, spots.iter().flatten().cloned().collect(), jobs);
-        spots.iter().map(|spot| site.meter.of(spot.as_ref()?)).collect()
+        self.0.jobs.usage(handles)
     }
 
     fn measured(&self, job: &str) -> Option<Measured> {
-        self.site(job)?.meter.how()
+        self.0.jobs.measured(job)
     }
 
     fn trouble(&self, job: &str) -> Option<String> {
-        self.board(job)?.trouble()
+        self.0.jobs.trouble(job)
     }
 
     fn lost(&self, job: &str) -> Option<String> {
-        self.board(job)?.lost()
+        self.0.jobs.board(job)?.lost()
     }
 
     fn lent(&self) -> Option<&'static str> {
@@ -238,41 +203,27 @@ impl Platform for Adopted {
     }
 
     fn unseen(&self, job: &str) -> Option<Unseen> {
-        let (board, cluster) = (self.board(job)?, &self.site(job)?.cluster);
-        let silent = cluster.silent();
-        let of_job = board.unseen().map(|(since, why)| (since.elapsed().max(silent), why));
-        let (age, why) = of_job.or_else(|| Some((silent, cluster.away()?)))?;
-        Some(Unseen { age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX), why })
+        self.0.jobs.unseen(job)
     }
 
     async fn end(&self, handle: &Handle, _: Duration) -> Result<(), PlatformError> {
         let Some((job, replica)) = replica_id::split(&handle.replica) else {
             return Err(PlatformError::Name { name: handle.replica.clone() });
         };
-        let ended = {
-            let jobs = lock(&self.0.jobs);
-            let Some(known) = jobs.get(job) else { return Ok(()) };
-            let (done, ended) = oneshot::channel();
-            let heard = known.commands.send(Command::End { replica, done }).is_ok();
-            if !heard || known.board.is_over(&handle.replica) {
-                return Ok(());
-            }
-            ended
-        };
+        let ended = self.0.jobs.end(job, &handle.replica, |done| Command::End { replica, done });
+        let Some(ended) = ended else { return Ok(()) };
         tokio::time::timeout(GOING, ended).await.map(drop).map_err(|_| self.late(job, &handle.replica))
     }
 
     async fn wake(&self, job: &str) -> Result<(), PlatformError> {
-        if let Some(job) = lock(&self.0.jobs).get(job) {
-            let _ = job.commands.send(Command::Settled);
-        }
+        self.0.jobs.command_if(job, Command::Settled);
         Ok(())
     }
 
     /// Nothing of it is this server's to end: it is given back.
     async fn sweep(&self, job: &str, params: &Value) -> Result<usize, PlatformError> {
         let (done, given) = oneshot::channel();
-        self.tell(job, params, Command::GiveBack(done));
+        self.command(job, params, Command::GiveBack(done));
         // The task goes on until it is done.
         tokio::time::timeout(GIVING_BACK, given).await.map(|_| 0).map_err(|_| self.late(job, job))
     }
@@ -289,8 +240,4 @@ impl Platform for Adopted {
         // It is the pods' own.
         Duration::ZERO
     }
-}
-
-fn handle(replica: &str, job: &str, namespace: String) -> Handle {
-    Handle { replica: replica.to_owned(), job: job.to_owned(), place: Place::Pod { namespace } }
 }
